@@ -1,0 +1,8 @@
+//! Rank 0: what the standard library might have had. Knows nothing of Bitrix24 or messages.
+
+pub mod clock;
+pub mod crypto;
+pub mod json;
+pub mod log;
+pub mod secret;
+pub mod threads;

@@ -1,0 +1,40 @@
+//! The list of bounds: every size, count and duration that limits a queue, a loop, a body, a wait
+//! or a retry, each with its reason. Knows nothing else. Whoever needs a bound names it from here;
+//! a number with a unit anywhere else is a mistake.
+
+use std::time::Duration;
+
+// ---- HTTP listeners (http/) ---------------------------------------------------------------
+
+/// Longest request head in bytes: request line and all headers. Browsers and gateways stay far
+/// below; it bounds memory per connection.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most header lines of one request.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// Connections one listener keeps open. One more closes the longest-waiting idle one.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+/// How long a connection may wait for its next request.
+pub const HTTP_IDLE_MAX: Duration = Duration::from_secs(30);
+/// How long a request head may take from its first byte; a dripping client is cut here.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a request body may take.
+pub const HTTP_BODY_TIME_MAX: Duration = Duration::from_secs(15);
+/// How long writing one answer may take: a client that does not read is cut here.
+pub const HTTP_WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Largest body of a Deliver call: 20,000 code points of text, four bytes each, and room for JSON
+/// escapes; inline media will have a streamed route of its own.
+pub const HTTP_DELIVER_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest body on the control and consent listeners.
+pub const HTTP_SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Worker threads of the Deliver, control and consent listeners. No handler waits for the
+/// portal on them (answers that must wait are sent later by other threads), so few suffice.
+pub const HTTP_DELIVER_WORKERS: usize = 4;
+/// See [`HTTP_DELIVER_WORKERS`].
+pub const HTTP_CONTROL_WORKERS: usize = 2;
+/// See [`HTTP_DELIVER_WORKERS`]; consent exchanges a code on its worker, hence more than one.
+pub const HTTP_CONSENT_WORKERS: usize = 2;
+
+// ---- process --------------------------------------------------------------------------------
+
+/// How long work in flight may take to finish after a stop was asked for.
+pub const STOP_GRACE: Duration = Duration::from_secs(20);
