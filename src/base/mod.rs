@@ -4,5 +4,6 @@ pub mod clock;
 pub mod crypto;
 pub mod json;
 pub mod log;
+pub mod metrics;
 pub mod secret;
 pub mod threads;

@@ -1,1 +1,12 @@
-//! Not written yet.
+//! Rank 1: what the connector decides, as values. No I/O, no clock, no threads, no logging: the
+//! time and randomness a decision needs arrive as arguments.
+
+pub mod agent;
+pub mod delivery;
+pub mod failure;
+pub mod filter;
+pub mod ids;
+pub mod limiter;
+pub mod message;
+pub mod order;
+pub mod retry;

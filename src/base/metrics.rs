@@ -1,0 +1,75 @@
+//! Counters of the process, a closed list, and their Prometheus text. Whoever decides something
+//! worth counting adds one here; nothing reads a counter to decide.
+
+use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $help:literal;)*) => {
+        /// Every counter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter {
+            $($(#[$doc])* $variant,)*
+        }
+
+        const NAMES: &[(&str, &str)] = &[$(($name, $help),)*];
+        static VALUES: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
+    };
+}
+
+counters! {
+    /// See its help text; likewise below.
+    EventsReceived "aihummer_events_received_total" "Events taken from the portal's event log.";
+    EventsUndecodable "aihummer_events_undecodable_total" "Events that could not be read and were passed over.";
+    MessagesQueued "aihummer_messages_queued_total" "Inbound messages committed to the outbox.";
+    MessagesIgnored "aihummer_messages_ignored_total" "Inbound messages not forwarded, by rule.";
+    MessagesRelayed "aihummer_messages_relayed_total" "Inbound messages the gateway accepted.";
+    MessagesDead "aihummer_messages_dead_total" "Inbound messages the gateway refused for good.";
+    DeliveriesAccepted "aihummer_deliveries_accepted_total" "Deliveries committed to the ledger.";
+    DeliveriesReplayed "aihummer_deliveries_replayed_total" "Repeated Deliver calls answered from the ledger.";
+    DeliveriesDelivered "aihummer_deliveries_delivered_total" "Deliveries the portal shows.";
+    DeliveriesFailed "aihummer_deliveries_failed_total" "Deliveries rejected, dead or unknown.";
+    PortalCalls "aihummer_portal_calls_total" "REST calls sent to the portal.";
+    PortalFailures "aihummer_portal_failures_total" "REST calls that failed.";
+    PortalRateLimited "aihummer_portal_rate_limited_total" "REST calls the portal refused as too many.";
+    TokensRefreshed "aihummer_tokens_refreshed_total" "Access tokens renewed.";
+    HandlerPanics "aihummer_handler_panics_total" "Request handlers or jobs that panicked.";
+}
+
+/// Adds `n` to a counter.
+pub fn add(counter: Counter, n: u64) {
+    VALUES[counter as usize].fetch_add(n, Ordering::Relaxed);
+}
+
+/// Adds one to a counter.
+pub fn count(counter: Counter) {
+    add(counter, 1);
+}
+
+/// The Prometheus text exposition of every counter.
+pub fn render() -> String {
+    let mut out = String::new();
+    for ((name, help), value) in NAMES.iter().zip(&VALUES) {
+        let value = value.load(Ordering::Relaxed);
+        // Writing into a String cannot fail.
+        let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    #[test]
+    fn every_counter_is_exposed_with_its_help() {
+        super::add(Counter::HandlerPanics, 2);
+        let text = super::render();
+        assert_eq!(text.matches("# TYPE").count(), super::NAMES.len());
+        let line = text.lines().find(|line| line.starts_with("aihummer_handler_panics_total "));
+        let value: u64 =
+            line.expect("listed").rsplit(' ').next().expect("value").parse().expect("n");
+        assert!(value >= 2);
+    }
+}
