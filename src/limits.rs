@@ -38,3 +38,11 @@ pub const HTTP_CONSENT_WORKERS: usize = 2;
 
 /// How long work in flight may take to finish after a stop was asked for.
 pub const STOP_GRACE: Duration = Duration::from_secs(20);
+
+// ---- settings -------------------------------------------------------------------------------
+
+/// Shortest poll interval a setting may ask for; tests use it, portals are not polled that often
+/// because the limiter rules.
+pub const POLL_INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// Longest poll interval: beyond it nobody would call the agent reachable.
+pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(600);

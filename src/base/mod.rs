@@ -6,4 +6,5 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod secret;
+pub mod signals;
 pub mod threads;

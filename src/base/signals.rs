@@ -1,0 +1,44 @@
+//! Waiting for the signals that ask the process to stop. The only module with `unsafe`: three
+//! calls into libc, none of which touches memory we do not own. `app` blocks the signals before the
+//! first thread starts (threads inherit the mask) and then waits on the main thread.
+
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// The signals that ask to stop, blocked in this thread and every thread it starts from now on.
+pub struct StopSignals {
+    set: libc::sigset_t,
+}
+
+impl StopSignals {
+    /// Blocks SIGTERM and SIGINT. Must run before any other thread exists, else that thread keeps
+    /// the default disposition and the process dies without its stop sequence.
+    pub fn block() -> StopSignals {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: sigemptyset initialises the set it is given; sigaddset and pthread_sigmask then
+        // read and write that initialised set; the old mask is not asked for.
+        let set = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            let mut set = set.assume_init();
+            libc::sigaddset(&mut set, libc::SIGTERM);
+            libc::sigaddset(&mut set, libc::SIGINT);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+            set
+        };
+        StopSignals { set }
+    }
+
+    /// Waits at most `timeout` for one of the signals; `true` when one came.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let timeout = libc::timespec {
+            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: both structures outlive the call, which writes to neither; no siginfo is asked
+        // for. An interrupted or timed-out wait returns -1, which means no signal.
+        let signal = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &timeout) };
+        signal == libc::SIGTERM || signal == libc::SIGINT
+    }
+}

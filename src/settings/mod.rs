@@ -1,0 +1,383 @@
+//! Settings as the rest of the program uses them: typed, checked, with defaults filled in. `table`
+//! is the list of names, `read` the parsers, `env_file` the file syntax. Only `app` and `cli` know
+//! this module; every component gets its own options from `app`.
+
+pub mod env_file;
+pub mod read;
+pub mod table;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::base::log::Format;
+use crate::base::secret::Secret;
+use crate::domain::ids::AgentName;
+use crate::limits;
+use crate::settings::read::Reader;
+use crate::settings::read::SettingError;
+use crate::settings::read::Source;
+
+/// The portal's local application.
+#[derive(Clone, Debug)]
+pub struct PortalSettings {
+    /// Scheme and host of the portal.
+    pub url: Url,
+    /// The application's id.
+    pub client_id: String,
+    /// The application's secret; goes to authorization servers only.
+    pub client_secret: Secret,
+}
+
+/// Everything that can be configured.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where inbound messages are posted, path included.
+    pub inbound_url: Url,
+    /// The secret shared with the gateway.
+    pub inbound_secret: Option<Secret>,
+    /// The portal; `None` until all three of its settings are there.
+    pub portal: Option<PortalSettings>,
+    /// Portal settings that are still missing, by name.
+    pub portal_missing: Vec<&'static str>,
+    /// Authorization servers that may see the client secret: hosts, or loopback http origins.
+    pub oauth_servers: Vec<String>,
+    /// Base URL of the consent listener as browsers see it, without a trailing slash.
+    pub consent_url: Url,
+    /// Agents to create at start.
+    pub agents: Vec<AgentName>,
+    /// The `channel` field.
+    pub channel: String,
+    /// Whether the inbound header carries an HMAC of the body instead of the secret.
+    pub sign_hmac: bool,
+    /// Whether the optional inbound fields are sent.
+    pub inbound_extra: bool,
+    /// What is forwarded from groups.
+    pub group_messages: GroupMessages,
+    /// Where the sender's name is put before the text.
+    pub sender_prefix: SenderPrefix,
+    /// Whether agents may mention everyone.
+    pub mention_all: bool,
+    /// Control listener.
+    pub control_addr: SocketAddr,
+    /// Deliver listener.
+    pub deliver_addr: SocketAddr,
+    /// Consent listener.
+    pub consent_addr: SocketAddr,
+    /// What a Deliver caller presents.
+    pub deliver_secret: Option<Secret>,
+    /// What a control caller presents; `None` = generated into the state directory.
+    pub control_secret: Option<Secret>,
+    /// Database and keys.
+    pub state_dir: PathBuf,
+    /// Base64 of the master key; `None` = credential file or generated.
+    pub master_key: Option<Secret>,
+    /// More PEM roots.
+    pub ca_file: Option<PathBuf>,
+    /// HTTP proxy for portal and OAuth.
+    pub proxy: Option<Url>,
+    /// Hosts reached without it.
+    pub no_proxy: Vec<String>,
+    /// Request rate.
+    pub rate: RateSetting,
+    /// Poll interval in conversation.
+    pub poll_active: Duration,
+    /// Poll interval when idle.
+    pub poll_idle: Duration,
+    /// Size of the delivery pool.
+    pub delivery_workers: usize,
+    /// Log filter.
+    pub log_filter: String,
+    /// Log line format.
+    pub log_format: Format,
+    /// What to tell the operator at start: unknown names, settings without effect.
+    pub warnings: Vec<String>,
+    /// Where each value came from, in the table's order.
+    pub sources: Vec<(&'static str, Source)>,
+}
+
+/// `BITRIX24_GROUP_MESSAGES`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupMessages {
+    /// Mentions of the agent and replies to it.
+    Addressed,
+    /// Everything.
+    All,
+    /// Nothing.
+    Off,
+}
+
+/// `BITRIX24_SENDER_PREFIX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderPrefix {
+    /// In groups only.
+    Group,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// `BITRIX24_RATE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateSetting {
+    /// From the portal's licence.
+    Auto,
+    /// 2 requests a second, 50 at once.
+    Standard,
+    /// 5 requests a second, 250 at once.
+    Enterprise,
+    /// No limit.
+    Off,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug)]
+pub enum Unusable {
+    /// The file named by `--env-file` cannot be read or parsed.
+    File(String),
+    /// Malformed settings, every one of them.
+    Settings(Vec<SettingError>),
+}
+
+/// Reads the process environment, and a file under it when one is named.
+///
+/// # Errors
+/// See [`Unusable`].
+#[allow(clippy::disallowed_methods)] // the one place that reads the environment
+pub fn load(env_file: Option<&Path>) -> Result<Settings, Unusable> {
+    let mut file = HashMap::new();
+    if let Some(path) = env_file {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| Unusable::File(format!("--env-file {shown}: {why}")))?;
+        let assignments = env_file::parse(&text).map_err(|why| {
+            Unusable::File(format!("--env-file {shown}, line {}: {}", why.line, why.problem))
+        })?;
+        file.extend(assignments);
+    }
+    // A variable that is not Unicode cannot be one of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    from(environment, file).map_err(Unusable::Settings)
+}
+
+/// Settings from an environment and the assignments of a file.
+///
+/// # Errors
+/// Every malformed setting.
+pub fn from(
+    environment: HashMap<String, String>,
+    file: HashMap<String, String>,
+) -> Result<Settings, Vec<SettingError>> {
+    let state_fallback = environment
+        .get("STATE_DIRECTORY")
+        // systemd separates several directories by colons; the first is ours.
+        .and_then(|list| list.split(':').next())
+        .filter(|path| !path.is_empty())
+        .unwrap_or("./state")
+        .to_owned();
+    let mut reader = Reader::new(environment, file);
+    let settings = typed(&mut reader, &state_fallback);
+    if reader.errors.is_empty() { Ok(settings) } else { Err(reader.errors) }
+}
+
+fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
+    let inbound_url = inbound_url(reader);
+    let inbound_secret = reader.secret("AIHUMMER_INBOUND_SECRET");
+    let (portal, portal_missing) = portal(reader);
+    let oauth_servers = match reader.list("BITRIX24_OAUTH_SERVERS") {
+        servers if servers.is_empty() => {
+            vec!["oauth.bitrix.info".to_owned(), "oauth.bitrix24.tech".to_owned()]
+        }
+        servers => servers,
+    };
+    let consent_url = reader.url("BITRIX24_CONSENT_URL").unwrap_or_else(|| {
+        Url::parse("http://localhost:8791").expect("the default consent URL is valid")
+    });
+    let agents = agents(reader);
+    let channel = reader.parsed("BITRIX24_CHANNEL", channel);
+    let signing = [("raw", false), ("hmac-sha256", true)];
+    let sign_hmac = reader.choice("BITRIX24_INBOUND_SIGNING", &signing, false);
+    let inbound_extra = reader.switch("BITRIX24_INBOUND_EXTRA", false);
+    let groups = [
+        ("addressed", GroupMessages::Addressed),
+        ("all", GroupMessages::All),
+        ("off", GroupMessages::Off),
+    ];
+    let group_messages =
+        reader.choice("BITRIX24_GROUP_MESSAGES", &groups, GroupMessages::Addressed);
+    let prefixes = [
+        ("group", SenderPrefix::Group),
+        ("always", SenderPrefix::Always),
+        ("never", SenderPrefix::Never),
+    ];
+    let sender_prefix = reader.choice("BITRIX24_SENDER_PREFIX", &prefixes, SenderPrefix::Group);
+    let mention_all = reader.switch("BITRIX24_MENTION_ALL", false);
+    let control_addr = reader.address("BITRIX24_CONTROL_ADDR", "127.0.0.1:8810");
+    let deliver_addr = reader.address("BITRIX24_DELIVER_ADDR", "127.0.0.1:8080");
+    let consent_addr = reader.address("BITRIX24_CONSENT_ADDR", "127.0.0.1:8791");
+    let deliver_secret =
+        reader.secret("BITRIX24_DELIVER_SECRET").or_else(|| inbound_secret.clone());
+    let control_secret = reader.secret("BITRIX24_CONTROL_SECRET");
+    if !deliver_addr.ip().is_loopback() && deliver_secret.is_none() {
+        reader.wrong(
+            "BITRIX24_DELIVER_SECRET",
+            format!("{deliver_addr} is reachable from other machines, so a secret is required"),
+        );
+    }
+    let state_dir = reader.text("BITRIX24_STATE_DIR").unwrap_or_else(|| state_fallback.to_owned());
+    let master_key = reader.secret("BITRIX24_MASTER_KEY");
+    let ca_file = reader.parsed("BITRIX24_CA_FILE", readable_file);
+    let proxy = reader.url("BITRIX24_PROXY_URL");
+    let no_proxy = reader.list("NO_PROXY");
+    let rates = [
+        ("auto", RateSetting::Auto),
+        ("2/50", RateSetting::Standard),
+        ("5/250", RateSetting::Enterprise),
+        ("off", RateSetting::Off),
+    ];
+    let rate = reader.choice("BITRIX24_RATE", &rates, RateSetting::Auto);
+    let (least, most) = (limits::POLL_INTERVAL_MIN, limits::POLL_INTERVAL_MAX);
+    let poll_active = reader.millis("BITRIX24_POLL_ACTIVE_MS", least, most, Duration::from_secs(1));
+    let poll_idle = reader.millis("BITRIX24_POLL_IDLE_MS", least, most, Duration::from_secs(10));
+    let delivery_workers = reader.number("BITRIX24_DELIVERY_WORKERS", 1, 64, 8);
+    let log_filter = reader.text("BITRIX24_LOG").unwrap_or_else(|| "info".to_owned());
+    let formats = [("text", Format::Text), ("json", Format::Json)];
+    let log_format = reader.choice("BITRIX24_LOG_FORMAT", &formats, Format::Text);
+    Settings {
+        inbound_url,
+        inbound_secret,
+        portal,
+        portal_missing,
+        oauth_servers,
+        consent_url,
+        agents,
+        channel: channel.unwrap_or_else(|| "bitrix24".to_owned()),
+        sign_hmac,
+        inbound_extra,
+        group_messages,
+        sender_prefix,
+        mention_all,
+        control_addr,
+        deliver_addr,
+        consent_addr,
+        deliver_secret,
+        control_secret,
+        state_dir: PathBuf::from(state_dir),
+        master_key,
+        ca_file,
+        proxy,
+        no_proxy,
+        rate,
+        poll_active,
+        poll_idle,
+        delivery_workers: usize::try_from(delivery_workers).unwrap_or(8),
+        log_filter,
+        log_format,
+        warnings: warnings(reader),
+        sources: reader.sources.clone(),
+    }
+}
+
+/// A bare origin gets the gateway's path; a URL with a path is used as given.
+fn inbound_url(reader: &mut Reader) -> Url {
+    let default = || Url::parse("http://127.0.0.1:8765").expect("the default gateway is valid");
+    let mut url = reader.url("AIHUMMER_INBOUND_URL").unwrap_or_else(default);
+    if matches!(url.path(), "" | "/") {
+        url.set_path("/v1/inbound/generic");
+    }
+    url
+}
+
+/// The three settings of the portal's application, or the names of those still missing.
+fn portal(reader: &mut Reader) -> (Option<PortalSettings>, Vec<&'static str>) {
+    let url = reader.parsed("BITRIX24_PORTAL_URL", portal_url);
+    let client_id = reader.text("BITRIX24_CLIENT_ID");
+    let client_secret = reader.secret("BITRIX24_CLIENT_SECRET");
+    let missing = [
+        ("BITRIX24_PORTAL_URL", url.is_none()),
+        ("BITRIX24_CLIENT_ID", client_id.is_none()),
+        ("BITRIX24_CLIENT_SECRET", client_secret.is_none()),
+    ];
+    let missing = missing.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect();
+    let portal = match (url, client_id, client_secret) {
+        (Some(url), Some(client_id), Some(client_secret)) => {
+            Some(PortalSettings { url, client_id, client_secret })
+        }
+        _ => None,
+    };
+    (portal, missing)
+}
+
+fn portal_url(text: &str) -> Result<Url, String> {
+    let with_scheme =
+        if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let url = Url::parse(&with_scheme).map_err(|why| format!("{text:?} is not a URL ({why})"))?;
+    let host = url.host_str().unwrap_or_default();
+    if host.is_empty() || !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{text:?} must begin with https:// and the portal's host"));
+    }
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
+    if url.scheme() == "http" && !loopback {
+        return Err(format!("{text:?} is not encrypted; only https:// carries credentials"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{text:?} has more than scheme and host; leave the rest out"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the portal's URL carries no user name and no password".to_owned());
+    }
+    Ok(url)
+}
+
+fn agents(reader: &mut Reader) -> Vec<AgentName> {
+    let mut agents = Vec::new();
+    for entry in reader.list("BITRIX24_AGENTS") {
+        match AgentName::parse(&entry) {
+            Some(name) if !agents.contains(&name) => agents.push(name),
+            Some(_) => {}
+            None => reader.wrong(
+                "BITRIX24_AGENTS",
+                format!(
+                    "{entry:?} is no agent name: up to 39 lower-case letters, digits and hyphens, \
+                     beginning with a letter or digit"
+                ),
+            ),
+        }
+    }
+    agents
+}
+
+fn channel(text: &str) -> Result<String, String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() <= 64 && text.chars().all(word) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not a channel name of up to 64 letters, digits, - _ ."))
+    }
+}
+
+fn readable_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    std::fs::File::open(&path).map(|_| path).map_err(|why| format!("{text}: {why}"))
+}
+
+fn warnings(reader: &Reader) -> Vec<String> {
+    let unknown = reader.unknown().into_iter().map(|(name, nearest)| match nearest {
+        Some(nearest) => format!("{name} is not a setting; did you mean {nearest}?"),
+        None => format!("{name} is not a setting and has no effect"),
+    });
+    let not_yet = reader.not_yet().into_iter();
+    let not_yet = not_yet.map(|name| format!("{name} has no effect in this version"));
+    unknown.chain(not_yet).collect()
+}
+
+#[cfg(test)]
+mod tests;
