@@ -4,8 +4,12 @@
 pub mod auth;
 pub mod call;
 pub mod clock;
+pub mod fault;
+pub mod http;
 pub mod limiter;
 pub mod messenger;
+pub mod net;
+pub mod network;
 pub mod params;
 pub mod people;
 pub mod php;
@@ -13,3 +17,12 @@ pub mod rest;
 pub mod switches;
 pub mod token;
 pub mod world;
+
+pub use fault::Fault;
+pub use fault::HookPoint;
+pub use fault::ServerKind;
+pub use fault::When;
+pub use network::Exchange;
+pub use network::Network;
+pub use switches::Switches;
+pub use world::PortalOptions;
