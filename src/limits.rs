@@ -46,3 +46,24 @@ pub const STOP_GRACE: Duration = Duration::from_secs(20);
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// Longest poll interval: beyond it nobody would call the agent reachable.
 pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(600);
+
+// ---- command line ---------------------------------------------------------------------------
+
+/// How long a verb waits for the running service at each step; it answers from its database.
+pub const CONTROL_CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer a verb reads; lists are paged far below it.
+pub const CONTROL_CLIENT_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+// ---- store ----------------------------------------------------------------------------------
+
+/// Write jobs that may wait for the writer: far more than threads that write, so it fills only
+/// when the disk hangs.
+pub const STORE_QUEUE_MAX: usize = 1024;
+/// Write jobs in one transaction. Larger groups gain nothing and delay the first of them.
+pub const STORE_GROUP_MAX: usize = 256;
+/// Idle reading connections that are kept.
+pub const STORE_READERS_MAX: usize = 8;
+/// How long a write waits for a place in the queue, and SQLite for a lock somebody else holds.
+pub const STORE_BUSY_MAX: Duration = Duration::from_secs(10);
+/// Pages in the write-ahead log before SQLite copies them into the database.
+pub const STORE_CHECKPOINT_PAGES: u32 = 1000;

@@ -1,1 +1,226 @@
-//! Not written yet.
+//! Rank 2: the master key, and sealing under it. Finds the key (setting, systemd credential, or a
+//! generated file), proves that it is the one the database was sealed with, and hands out nothing
+//! but `seal` and `open`. Every sealed value is bound to the row it belongs to by its context.
+
+use std::fmt;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::base::crypto;
+use crate::base::crypto::KEY_BYTES;
+use crate::base::secret::Secret;
+
+/// Name of a generated key file, and of the systemd credential.
+pub const KEY_FILE: &str = "master.key";
+/// Context and text of the value that proves the key.
+const CHECK_CONTEXT: &[u8] = b"vault/check";
+const CHECK_TEXT: &[u8] = b"aihummer-bitrix24";
+
+/// Why there is no usable key. Nothing is destroyed in any case.
+#[derive(Debug, PartialEq, Eq)]
+pub enum VaultError {
+    /// The key's text is not base64 of 32 bytes. Where it came from.
+    Malformed(String),
+    /// It is a key, but not the one the stored tokens are sealed with. Where it came from.
+    Wrong(String),
+    /// A key file cannot be read or written.
+    File(String),
+    /// A sealed value does not open: it belongs elsewhere or is damaged.
+    Sealed,
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VaultError::Malformed(source) => write!(
+                f,
+                "{source} is not base64 of 32 bytes; make one with: openssl rand -base64 32"
+            ),
+            VaultError::Wrong(source) => write!(
+                f,
+                "{source} is not the key the stored tokens are sealed with; bring back the former \
+                 key, or move the state directory away and let every agent consent again"
+            ),
+            VaultError::File(problem) => f.write_str(problem),
+            VaultError::Sealed => f.write_str("a stored token is damaged: consent again"),
+        }
+    }
+}
+
+impl std::error::Error for VaultError {}
+
+/// The master key in use.
+pub struct Vault {
+    key: Zeroizing<[u8; KEY_BYTES]>,
+    source: String,
+}
+
+impl Vault {
+    /// Finds the key: `configured` (BITRIX24_MASTER_KEY), else `master.key` in the credentials
+    /// directory, else in the state directory, where it is generated at the first start.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn open(
+        state_dir: &Path,
+        configured: Option<&Secret>,
+        credentials_dir: Option<&Path>,
+    ) -> Result<Vault, VaultError> {
+        if let Some(text) = configured {
+            return Vault::from_text(text, "BITRIX24_MASTER_KEY".to_owned());
+        }
+        let credential = credentials_dir.map(|dir| dir.join(KEY_FILE)).filter(|path| path.exists());
+        let path = credential.unwrap_or_else(|| state_dir.join(KEY_FILE));
+        if !path.exists() {
+            generate(&path)?;
+        }
+        let text = fs::read_to_string(&path)
+            .map_err(|why| VaultError::File(format!("{}: {why}", path.display())))?;
+        Vault::from_text(&Secret::new(text), path.display().to_string())
+    }
+
+    fn from_text(text: &Secret, source: String) -> Result<Vault, VaultError> {
+        let Ok(bytes) = STANDARD.decode(text.expose().trim()).map(Zeroizing::new) else {
+            return Err(VaultError::Malformed(source));
+        };
+        let Ok(key) = <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) else {
+            return Err(VaultError::Malformed(source));
+        };
+        Ok(Vault { key: Zeroizing::new(key), source })
+    }
+
+    /// A value that [`Vault::prove`] accepts, to be stored beside what is sealed.
+    pub fn check_value(&self) -> Vec<u8> {
+        crypto::seal(&self.key, CHECK_CONTEXT, CHECK_TEXT)
+    }
+
+    /// Whether this is the key that made `check_value`.
+    ///
+    /// # Errors
+    /// [`VaultError::Wrong`].
+    pub fn prove(&self, check_value: &[u8]) -> Result<(), VaultError> {
+        match crypto::open(&self.key, CHECK_CONTEXT, check_value) {
+            Some(text) if text == CHECK_TEXT => Ok(()),
+            _ => Err(VaultError::Wrong(self.source.clone())),
+        }
+    }
+
+    /// Seals a secret for the row that `context` names.
+    pub fn seal(&self, context: &str, secret: &Secret) -> Vec<u8> {
+        crypto::seal(&self.key, context.as_bytes(), secret.expose().as_bytes())
+    }
+
+    /// Opens what was sealed for that row.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn open_sealed(&self, context: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
+        let plain =
+            crypto::open(&self.key, context.as_bytes(), sealed).ok_or(VaultError::Sealed)?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| VaultError::Sealed)
+    }
+}
+
+/// Writes a new key under a temporary name, makes it durable, then gives it its name: a half
+/// written key can never be taken for one.
+fn generate(path: &Path) -> Result<(), VaultError> {
+    let text = Zeroizing::new(STANDARD.encode(crypto::random::<KEY_BYTES>()));
+    write_private(path, &text).map_err(|why| VaultError::File(format!("{}: {why}", path.display())))
+}
+
+/// Writes a file with mode 0600 so that it is either absent or complete and durable.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = PathBuf::from(format!("{}.new", path.display()));
+    // A leftover of an interrupted start was never used.
+    let _ = fs::remove_file(&temporary);
+    let mut file =
+        fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    match path.parent() {
+        // The rename itself is durable only once the directory is.
+        Some(dir) => fs::File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::KEY_FILE;
+    use super::Vault;
+    use super::VaultError;
+    use crate::base::secret::Secret;
+
+    fn temp_dir(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("vault-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("temporary directory");
+        dir
+    }
+
+    #[test]
+    fn a_generated_key_is_private_and_found_again() {
+        let dir = temp_dir("generated");
+        let vault = Vault::open(&dir, None, None).expect("generates");
+        let mode = fs::metadata(dir.join(KEY_FILE)).expect("written").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let sealed = vault.seal("agents/mira/access", &Secret::new("token".into()));
+        let check = vault.check_value();
+        let again = Vault::open(&dir, None, None).expect("found");
+        again.prove(&check).expect("the same key");
+        let opened = again.open_sealed("agents/mira/access", &sealed).expect("opens");
+        assert_eq!(opened.expose(), "token");
+        assert_eq!(
+            again.open_sealed("agents/olaf/access", &sealed).map(|_| ()),
+            Err(VaultError::Sealed)
+        );
+        let _ = fs::remove_dir_all(&dir);
+    }
+
+    #[test]
+    fn a_wrong_or_malformed_key_is_told_and_destroys_nothing() {
+        let dir = temp_dir("wrong");
+        let check = Vault::open(&dir, None, None).expect("generates").check_value();
+        let before = fs::read(dir.join(KEY_FILE)).expect("there");
+        let other = Secret::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into());
+        let vault = Vault::open(&dir, Some(&other), None).expect("a key");
+        let wrong = vault.prove(&check).expect_err("another key");
+        assert!(wrong.to_string().contains("BITRIX24_MASTER_KEY"));
+        for malformed in ["", "short", "AAAA", "not base64 at all!"] {
+            let malformed = Secret::new(malformed.into());
+            let error = Vault::open(&dir, Some(&malformed), None).err().expect("refused");
+            assert!(matches!(error, VaultError::Malformed(_)));
+            assert!(error.to_string().contains("openssl rand -base64 32"));
+        }
+        assert_eq!(fs::read(dir.join(KEY_FILE)).expect("still there"), before);
+        let _ = fs::remove_dir_all(&dir);
+    }
+
+    #[test]
+    fn a_credential_comes_before_the_state_directory() {
+        let (state, credentials) = (temp_dir("state"), temp_dir("credentials"));
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        fs::write(credentials.join(KEY_FILE), key).expect("credential");
+        let vault = Vault::open(&state, None, Some(&credentials)).expect("credential");
+        assert!(!state.join(KEY_FILE).exists());
+        let same = Vault::open(&state, Some(&Secret::new(key.into())), None).expect("setting");
+        same.prove(&vault.check_value()).expect("the same key");
+        let _ = (fs::remove_dir_all(&state), fs::remove_dir_all(&credentials));
+    }
+}

@@ -100,6 +100,30 @@ pub struct Settings {
     pub sources: Vec<(&'static str, Source)>,
 }
 
+impl Settings {
+    /// Where a setting's value came from.
+    pub fn source(&self, name: &str) -> &'static str {
+        let found = self.sources.iter().find(|(known, _)| *known == name);
+        found.map_or(Source::Default, |(_, source)| *source).as_str()
+    }
+
+    /// Every setting with its default and source, without any value of a secret.
+    pub fn describe(&self) -> serde_json::Value {
+        let rows = table::SETTINGS.iter().map(|setting| {
+            serde_json::json!({
+                "name": setting.name,
+                "source": self.source(setting.name),
+                "secret": setting.secret,
+                "default": setting.default,
+                "example": setting.example,
+                "meaning": setting.meaning,
+            })
+        });
+        let rows: Vec<serde_json::Value> = rows.collect();
+        serde_json::json!({ "settings": rows, "warnings": self.warnings })
+    }
+}
+
 /// `BITRIX24_GROUP_MESSAGES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupMessages {

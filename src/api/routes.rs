@@ -1,0 +1,173 @@
+//! The list of routes: one `match` from (listener, method, path) to an action, with who may call
+//! it. Whoever asks "which HTTP routes exist" finds the answer here and nowhere else. Knows no
+//! component; the listeners' handlers carry the actions out.
+
+use crate::http::Method;
+
+/// Which of the three ports a request came in on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// 8810: health and control, for operators.
+    Control,
+    /// 8080: Deliver, for the gateway.
+    Deliver,
+    /// 8791: OAuth consent, for browsers.
+    Consent,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Liveness; open, on every listener.
+    Health,
+    /// Readiness with reasons; open.
+    Ready,
+    /// Prometheus text; open.
+    Metrics,
+    /// Everything an operator asks first.
+    Status,
+    /// All agents.
+    AgentList,
+    /// Create an agent.
+    AgentCreate,
+    /// One agent.
+    AgentShow(String),
+    /// A consent link for an agent.
+    AgentConsent(String),
+    /// Effective settings and where each came from.
+    Settings,
+    /// `aihummer.connector.v1.*/Deliver`.
+    Deliver,
+    /// `aihummer.connector.v1.*/GetDelivery`.
+    GetDelivery,
+    /// A consent page or form; `api::consent` has the pages.
+    ConsentPage,
+}
+
+impl Action {
+    /// Whether the action is open to everyone who reaches the listener. Deliver and consent check
+    /// their callers themselves.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Action::Health | Action::Ready | Action::Metrics)
+    }
+}
+
+/// Why there is no action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    /// Nothing at this path.
+    NotFound,
+    /// Something is there, for these methods.
+    MethodNotAllowed(&'static str),
+}
+
+/// The action of a request.
+///
+/// # Errors
+/// See [`NoRoute`].
+pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, NoRoute> {
+    use Method::Get;
+    use Method::Head;
+    use Method::Post;
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let get = |action| match method {
+        Get | Head => Ok(action),
+        _ => Err(NoRoute::MethodNotAllowed("GET, HEAD")),
+    };
+    let post = |action| match method {
+        Post => Ok(action),
+        _ => Err(NoRoute::MethodNotAllowed("POST")),
+    };
+    match (listener, segments.as_slice()) {
+        (_, ["healthz"]) => get(Action::Health),
+        (Listener::Control, ["readyz"]) => get(Action::Ready),
+        (Listener::Control, ["metrics"]) => get(Action::Metrics),
+        (Listener::Control, ["v1", "status"]) => get(Action::Status),
+        (Listener::Control, ["v1", "settings"]) => get(Action::Settings),
+        (Listener::Control, ["v1", "agents"]) => match method {
+            Get | Head => Ok(Action::AgentList),
+            Post => Ok(Action::AgentCreate),
+            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
+        },
+        (Listener::Control, ["v1", "agents", name]) => get(Action::AgentShow((*name).to_owned())),
+        (Listener::Control, ["v1", "agents", name, "consent"]) => {
+            post(Action::AgentConsent((*name).to_owned()))
+        }
+        (Listener::Deliver, [service, "Deliver"]) if is_connector(service) => post(Action::Deliver),
+        (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
+            post(Action::GetDelivery)
+        }
+        (Listener::Consent, ["consent", _]) | (Listener::Consent, ["oauth", "callback"]) => {
+            match method {
+                Get | Head | Post => Ok(Action::ConsentPage),
+                _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
+            }
+        }
+        (Listener::Consent, ["consent", _, _]) => match method {
+            Get | Head | Post => Ok(Action::ConsentPage),
+            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
+        },
+        _ => Err(NoRoute::NotFound),
+    }
+}
+
+/// Any service name in the package is accepted, because the platform documents only the package.
+fn is_connector(service: &str) -> bool {
+    service
+        .strip_prefix("aihummer.connector.v1.")
+        .is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Action;
+    use super::Listener;
+    use super::NoRoute;
+    use super::route;
+    use crate::http::Method;
+
+    #[test]
+    fn health_answers_on_every_listener() {
+        for listener in [Listener::Control, Listener::Deliver, Listener::Consent] {
+            assert_eq!(route(listener, Method::Get, "/healthz"), Ok(Action::Health));
+            assert!(route(listener, Method::Post, "/healthz").is_err());
+        }
+    }
+
+    #[test]
+    fn a_route_of_one_listener_is_not_on_another() {
+        let deliver = "/aihummer.connector.v1.ConnectorService/Deliver";
+        assert_eq!(route(Listener::Deliver, Method::Post, deliver), Ok(Action::Deliver));
+        assert_eq!(route(Listener::Control, Method::Post, deliver), Err(NoRoute::NotFound));
+        assert_eq!(route(Listener::Deliver, Method::Get, "/v1/status"), Err(NoRoute::NotFound));
+        assert_eq!(route(Listener::Consent, Method::Get, "/v1/agents"), Err(NoRoute::NotFound));
+    }
+
+    #[test]
+    fn any_service_of_the_package_and_no_other_delivers() {
+        for service in ["aihummer.connector.v1.ConnectorService", "aihummer.connector.v1.X"] {
+            let path = format!("/{service}/Deliver");
+            assert_eq!(route(Listener::Deliver, Method::Post, &path), Ok(Action::Deliver));
+        }
+        for service in ["aihummer.connector.v1.", "aihummer.connector.v2.X", "X", "a%2fb"] {
+            let path = format!("/{service}/Deliver");
+            assert_eq!(route(Listener::Deliver, Method::Post, &path), Err(NoRoute::NotFound));
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_which_ones_there_are() {
+        let refused = route(Listener::Control, Method::Delete, "/v1/agents");
+        assert_eq!(refused, Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")));
+    }
+
+    #[test]
+    fn only_three_actions_are_open() {
+        let open = ["/healthz", "/readyz", "/metrics"];
+        for path in ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"].iter().chain(&open)
+        {
+            let action = route(Listener::Control, Method::Get, path).expect("routed");
+            assert_eq!(action.is_open(), open.contains(path), "{path}");
+        }
+    }
+}
