@@ -334,15 +334,16 @@ impl Store {
         })
     }
 
-    /// Whether a message of the portal is one that this connector sent.
+    /// Whether a message of the portal is one that this connector sent for this agent.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn is_own_message(&self, message: MessageId) -> Result<bool> {
+    pub fn is_own_message(&self, agent: &AgentName, message: MessageId) -> Result<bool> {
         self.read(|connection| {
-            let sql = "SELECT 1 FROM parts WHERE message = ?1 LIMIT 1";
+            let sql = "SELECT 1 FROM parts JOIN deliveries ON deliveries.row = parts.delivery \
+                       WHERE parts.message = ?1 AND deliveries.agent = ?2 LIMIT 1";
             let mut statement = connection.prepare(sql)?;
-            Ok(statement.exists([message.0])?)
+            Ok(statement.exists((message.0, agent.as_str()))?)
         })
     }
 

@@ -212,8 +212,10 @@ fn a_delivery_goes_through_its_parts() {
     assert_eq!(found.messages(), [MessageId(70), MessageId(71)]);
     assert_eq!(found.warnings, ["one", "two"]);
     assert_eq!(store.unfinished(), 0);
-    assert!(store.is_own_message(MessageId(71)).expect("reads"));
-    assert!(!store.is_own_message(MessageId(72)).expect("reads"));
+    let other = AgentName::parse("other").expect("a name");
+    assert_eq!(store.is_own_message(&mira(), MessageId(71)), Ok(true));
+    assert_eq!(store.is_own_message(&mira(), MessageId(72)), Ok(false));
+    assert_eq!(store.is_own_message(&other, MessageId(71)), Ok(false), "sent for somebody else");
     assert!(store.unfinished_after(RowId(0), 10).expect("reads").is_empty());
 }
 
