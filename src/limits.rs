@@ -67,3 +67,32 @@ pub const STORE_READERS_MAX: usize = 8;
 pub const STORE_BUSY_MAX: Duration = Duration::from_secs(10);
 /// Pages in the write-ahead log before SQLite copies them into the database.
 pub const STORE_CHECKPOINT_PAGES: u32 = 1000;
+
+// ---- gateway (gateway/) ---------------------------------------------------------------------
+
+/// How long resolving and connecting to the gateway may take, TLS included. It usually runs on
+/// the same host or network.
+pub const GATEWAY_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one POST to the gateway may take in all. The answer is an acknowledgement, not the
+/// agent's reply, so it comes quickly; a gateway that needs longer is treated as away.
+pub const GATEWAY_POST_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long telling the gateway of an agent's state may take in all: best effort, on a relay
+/// thread that has messages to carry.
+pub const GATEWAY_STATUS_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long the rest of an answer may take once its status is there: the status has decided, the
+/// rest only names an error and frees the connection.
+pub const GATEWAY_ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+/// Bytes of the gateway's answer that are read. Only a short error object is looked at; a longer
+/// answer costs its connection, nothing else.
+pub const GATEWAY_ANSWER_BYTES_MAX: u64 = 16 * 1024;
+/// Longest error code of the gateway that is kept for logs and dead letters.
+pub const GATEWAY_CODE_CHARS_MAX: usize = 64;
+/// Longest `Retry-After` that is honoured; beyond it the gateway is probed anyway, because a
+/// wrong clock must not silence the agents for days.
+pub const GATEWAY_RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
+
+// ---- inbound (inbound/) ---------------------------------------------------------------------
+
+/// Relay threads. Each holds one POST at a time, and the gateway only acknowledges, so a few keep
+/// any portal's traffic flowing while one dialog's POST is slow.
+pub const RELAY_THREADS: usize = 4;

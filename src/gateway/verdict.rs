@@ -1,0 +1,220 @@
+//! What an answer of the gateway, or its absence, means for the message that was posted. Pure: one
+//! table from statuses to verdicts (contract, `connector §2`), tested row by row. Does not decide
+//! when to try again, only how eagerly.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::base::clock;
+use crate::base::clock::UnixMs;
+use crate::limits;
+
+/// How soon another attempt makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Soon, then less and less often: the trouble passes by itself.
+    Growing,
+    /// Seldom from the start: a person has to change something.
+    Slow,
+}
+
+/// What became of a posted message. `code` is a word for logs and dead letters: `http_503`,
+/// `http_422/invalid_request`, `timeout`; never text of the message or the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The gateway has it.
+    Accepted,
+    /// Not now; the gateway may nevertheless have it, so it goes again with the same key.
+    Retry {
+        /// How eagerly.
+        pace: Pace,
+        /// How long the gateway asked us to wait, at most [`limits::GATEWAY_RETRY_AFTER_MAX`].
+        after: Option<Duration>,
+        /// Why.
+        code: String,
+    },
+    /// The gateway does not accept our secret: nothing else will get through either.
+    SecretRefused {
+        /// Which refusal.
+        code: String,
+    },
+    /// The gateway refuses this very message: a dead letter.
+    Refused {
+        /// Why.
+        code: String,
+    },
+}
+
+impl Verdict {
+    /// The verdict's word for a log line.
+    pub fn code(&self) -> &str {
+        match self {
+            Verdict::Accepted => "accepted",
+            Verdict::Retry { code, .. }
+            | Verdict::SecretRefused { code }
+            | Verdict::Refused { code } => code,
+        }
+    }
+}
+
+/// The verdict of an answer. `body` may hold the gateway's error object.
+pub(in crate::gateway) fn of_status(
+    status: u16,
+    retry_after: Option<&str>,
+    body: &[u8],
+    now: UnixMs,
+) -> Verdict {
+    let code = match error_code(body) {
+        Some(word) => format!("http_{status}/{word}"),
+        None => format!("http_{status}"),
+    };
+    let after = retry_after.and_then(|text| delay(text, now));
+    match status {
+        200..=299 => Verdict::Accepted,
+        401 | 403 => Verdict::SecretRefused { code },
+        400 | 404 | 413 | 422 => Verdict::Refused { code },
+        408 | 425 | 429 => Verdict::Retry { pace: Pace::Growing, after, code },
+        // The feature is switched off on the gateway: a person switches it on.
+        501 => Verdict::Retry { pace: Pace::Slow, after, code },
+        500..=599 => Verdict::Retry { pace: Pace::Growing, after, code },
+        // A redirect, a wrong method, something in between that is no gateway: configuration, not
+        // the message, is at fault, so the message is kept.
+        _ => Verdict::Retry { pace: Pace::Slow, after, code },
+    }
+}
+
+/// The verdict when no answer came.
+pub(in crate::gateway) fn of_failure(failure: &ureq::Error) -> Verdict {
+    let (pace, word) = match failure {
+        ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
+            (Pace::Growing, "timeout_connect")
+        }
+        ureq::Error::Timeout(_) => (Pace::Growing, "timeout"),
+        ureq::Error::HostNotFound => (Pace::Growing, "host_not_found"),
+        ureq::Error::ConnectionFailed => (Pace::Growing, "connection_failed"),
+        ureq::Error::Io(why) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
+            (Pace::Growing, "connection_refused")
+        }
+        ureq::Error::Io(_) => (Pace::Growing, "connection_lost"),
+        ureq::Error::Protocol(_) => (Pace::Growing, "protocol"),
+        // A certificate does not become trusted by asking often.
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (Pace::Slow, "certificate"),
+        // Whatever else the client refuses is about its configuration.
+        _ => (Pace::Slow, "client"),
+    };
+    Verdict::Retry { pace, after: None, code: word.to_owned() }
+}
+
+/// `Retry-After`: seconds, or an HTTP date.
+fn delay(text: &str, now: UnixMs) -> Option<Duration> {
+    let text = text.trim();
+    let asked = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => http_date(text)?.since(now),
+    };
+    Some(asked.min(limits::GATEWAY_RETRY_AFTER_MAX))
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers must send.
+fn http_date(text: &str) -> Option<UnixMs> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_weekday, date) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let mut words = date.split(' ');
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    clock::parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
+/// The `code` (or else `type`) of an error object `{"error":{"code":…}}`, when it is a word. The
+/// `message` beside it may quote what people wrote and stays unread.
+fn error_code(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let error = value.get("error")?;
+    let word = |key: &str| error.get(key).and_then(Value::as_str);
+    let code = word("code").or_else(|| word("type"))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let fits = (1..=limits::GATEWAY_CODE_CHARS_MAX).contains(&code.len());
+    (fits && code.chars().all(plain)).then(|| code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Pace;
+    use super::Verdict;
+    use super::of_status;
+    use crate::base::clock::UnixMs;
+    use crate::limits;
+
+    /// 2026-05-04T08:20:07Z.
+    const NOW: UnixMs = UnixMs(1_777_882_807_000);
+
+    fn shape(status: u16) -> &'static str {
+        match of_status(status, None, b"", NOW) {
+            Verdict::Accepted => "accepted",
+            Verdict::Retry { pace: Pace::Growing, .. } => "growing",
+            Verdict::Retry { pace: Pace::Slow, .. } => "slow",
+            Verdict::SecretRefused { .. } => "secret",
+            Verdict::Refused { .. } => "refused",
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_verdict() {
+        let table: [(&[u16], &str); 5] = [
+            (&[200, 201, 202, 204, 299], "accepted"),
+            (&[401, 403], "secret"),
+            (&[400, 404, 413, 422], "refused"),
+            (&[408, 425, 429, 500, 502, 503, 504, 507, 599], "growing"),
+            (&[501, 301, 302, 307, 405, 407, 409, 410, 415, 418, 451], "slow"),
+        ];
+        for (statuses, expected) in table {
+            for status in statuses {
+                assert_eq!(shape(*status), expected, "{status}");
+            }
+        }
+    }
+
+    fn after(header: &str) -> Option<Duration> {
+        match of_status(503, Some(header), b"", NOW) {
+            Verdict::Retry { after, .. } => after,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_bounded() {
+        assert_eq!(after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(after(" 0 "), Some(Duration::ZERO));
+        assert_eq!(after("Mon, 04 May 2026 08:21:07 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(after("Mon, 04 May 2026 08:00:00 GMT"), Some(Duration::ZERO), "in the past");
+        assert_eq!(after("86400"), Some(limits::GATEWAY_RETRY_AFTER_MAX));
+        for nonsense in ["", "soon", "-1", "1.5", "Mon, 04 Mai 2026 08:21:07 GMT", "GMT"] {
+            assert_eq!(after(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn codes_are_words_and_never_text() {
+        let long = format!(r#"{{"error":{{"code":"{}"}}}}"#, "x".repeat(65));
+        let table = [
+            (
+                r#"{"error":{"code":"no_workspace","message":"Olaf wrote"}}"#,
+                "http_422/no_workspace",
+            ),
+            (r#"{"error":{"type":"invalid","message":"m"}}"#, "http_422/invalid"),
+            (r#"{"error":{"code":"Olaf wrote"}}"#, "http_422"),
+            (r#"{"error":{"code":42}}"#, "http_422"),
+            (r#"{"error":"text"}"#, "http_422"),
+            (&long, "http_422"),
+            ("<html>", "http_422"),
+            ("", "http_422"),
+        ];
+        for (body, expected) in table {
+            assert_eq!(of_status(422, None, body.as_bytes(), NOW).code(), expected, "{body}");
+        }
+    }
+}
