@@ -116,6 +116,11 @@ impl Params {
         self.values.remove(name)
     }
 
+    /// Replaces every text, however deep, for which `replace` has another value.
+    pub fn replace_texts(&mut self, replace: &dyn Fn(&str) -> Option<Value>) {
+        self.values.values_mut().for_each(|value| replace_in(value, replace));
+    }
+
     /// All values.
     pub fn values(&self) -> &Map<String, Value> {
         &self.values
@@ -124,6 +129,19 @@ impl Params {
     /// The commands of a batch in their order.
     pub fn commands(&self) -> &[(String, Value)] {
         &self.commands
+    }
+}
+
+fn replace_in(value: &mut Value, replace: &dyn Fn(&str) -> Option<Value>) {
+    match value {
+        Value::String(text) => {
+            if let Some(other) = replace(text) {
+                *value = other;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| replace_in(value, replace)),
+        Value::Object(map) => map.values_mut().for_each(|value| replace_in(value, replace)),
+        _ => {}
     }
 }
 
