@@ -96,10 +96,13 @@ pub(in crate::gateway) fn of_failure(failure: &ureq::Error) -> Verdict {
         ureq::Error::Io(why) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
             (Pace::Growing, "connection_refused")
         }
+        // A failed handshake arrives wrapped. A certificate does not become trusted by asking often.
+        ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<rustls::Error>()) => {
+            (Pace::Slow, "tls")
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (Pace::Slow, "tls"),
         ureq::Error::Io(_) => (Pace::Growing, "connection_lost"),
         ureq::Error::Protocol(_) => (Pace::Growing, "protocol"),
-        // A certificate does not become trusted by asking often.
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (Pace::Slow, "certificate"),
         // Whatever else the client refuses is about its configuration.
         _ => (Pace::Slow, "client"),
     };
