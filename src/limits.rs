@@ -96,3 +96,29 @@ pub const GATEWAY_RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 /// Relay threads. Each holds one POST at a time, and the gateway only acknowledges, so a few keep
 /// any portal's traffic flowing while one dialog's POST is slow.
 pub const RELAY_THREADS: usize = 4;
+
+// ---- portal and authorization servers (bitrix/) ----------------------------------------------
+
+/// Name resolution.
+pub const PORTAL_RESOLVE_MAX: Duration = Duration::from_secs(10);
+/// Connection and TLS handshake.
+pub const PORTAL_CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Sending a request, and receiving a body once it began.
+pub const PORTAL_SEND_MAX: Duration = Duration::from_secs(30);
+/// Waiting for an answer: the cloud cuts requests after 60 s (b24: transport §3.3), plus a margin.
+pub const PORTAL_ANSWER_MAX: Duration = Duration::from_secs(65);
+/// One call in all, so that no phase adds to another without end.
+pub const PORTAL_CALL_MAX: Duration = Duration::from_secs(90);
+/// Largest answer: a page of 1,000 events of long messages stays below it.
+pub const PORTAL_BODY_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Idle connections kept to one host; as many as callers at most.
+pub const PORTAL_IDLE_CONNECTIONS_MAX: usize = 16;
+/// How long a call waits for its turn at the limiter before it is refused as rate limited.
+pub const LIMITER_WAIT_MAX: Duration = Duration::from_secs(60);
+/// After this long a call of a lower lane goes before newcomers of a higher one, so that a backlog
+/// of replies never stops the polling altogether.
+pub const LIMITER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a method stays parked when the portal did not say (b24: transport §3.5).
+pub const METHOD_PARKED_DEFAULT: Duration = Duration::from_secs(60);
+/// Longest parking believed: the portal counts over ten minutes.
+pub const METHOD_PARKED_MAX: Duration = Duration::from_secs(660);

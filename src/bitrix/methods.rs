@@ -1,0 +1,207 @@
+//! **The** list of REST methods that this connector calls, each as a function that makes a typed
+//! [`Call`]. The only place where a method name is spelt (but for the model portal).
+//!
+//! Parameter names are upper case where the portal's classic methods document them so, and
+//! camelCase for `im.v2`, which is case-sensitive (b24: messenger §1 item 2).
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::base::json;
+use crate::bitrix::client::Call;
+use crate::bitrix::client::Lane;
+use crate::bitrix::wire::event::EventPage;
+use crate::bitrix::wire::history;
+use crate::bitrix::wire::history::HistoryMessage;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::EventId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::UserId;
+
+/// Who a token acts as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The user.
+    pub id: UserId,
+    /// First and last name.
+    pub name: String,
+    /// Whether an administrator of the portal.
+    pub admin: bool,
+}
+
+/// Which messages of a dialog to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The newest.
+    Newest,
+    /// Those after this one.
+    After(MessageId),
+}
+
+fn params(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Who the token acts as (b24: transport §1.11). An inactive user is `[]`, which reads as `None`
+/// inside.
+pub fn profile() -> Call<Option<Profile>> {
+    Call {
+        method: "profile",
+        params: Map::new(),
+        writes: false,
+        lane: Lane::Upkeep,
+        read: |result| match result {
+            Value::Array(list) if list.is_empty() => Some(None),
+            _ => {
+                let part = |key| json::nonempty(result, key).unwrap_or_default();
+                let name = format!("{} {}", part("NAME"), part("LAST_NAME"));
+                Some(Some(Profile {
+                    id: UserId(json::int(result.get("ID")?)?),
+                    name: name.trim().to_owned(),
+                    admin: json::flag(result.get("ADMIN").unwrap_or(&Value::Null)),
+                }))
+            }
+        },
+    }
+}
+
+/// Names of the scopes that the token really has (b24: transport §1.5: the token answer lies).
+pub fn scope() -> Call<Vec<String>> {
+    Call {
+        method: "scope",
+        params: Map::new(),
+        writes: false,
+        lane: Lane::Upkeep,
+        read: |result| {
+            let names = result.as_array()?.iter();
+            Some(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+        },
+    }
+}
+
+/// The portal's licence, such as `en_ent250` (b24: transport §1.11).
+pub fn licence() -> Call<String> {
+    Call {
+        method: "app.info",
+        params: Map::new(),
+        writes: false,
+        lane: Lane::Upkeep,
+        read: |result| Some(json::nonempty(result, "LICENSE").unwrap_or_default().to_owned()),
+    }
+}
+
+/// Whether the portal has a method and lets this token use it.
+pub fn method_available(name: &'static str) -> Call<bool> {
+    Call {
+        method: "method.get",
+        params: params(json!({ "name": name })),
+        writes: false,
+        lane: Lane::Upkeep,
+        read: |result| {
+            let flag = |key| json::flag(result.get(key).unwrap_or(&Value::Null));
+            Some(flag("isExisting") && flag("isAvailable"))
+        },
+    }
+}
+
+/// The method that makes an agent able to answer; its availability is checked at consent.
+pub const SEND: &str = "im.message.add";
+
+/// Makes the portal write events for this user (b24: messenger §3.1). Idempotent.
+pub fn event_subscribe() -> Call<()> {
+    Call {
+        method: "im.v2.Event.subscribe",
+        params: Map::new(),
+        // It changes a flag, but repeating it is harmless: a failure never needs reconciling.
+        writes: false,
+        lane: Lane::Poll,
+        read: |_| Some(()),
+    }
+}
+
+/// Events from an offset on. INVARIANT: cursor after commit; the portal deletes everything before
+/// the offset (b24: messenger §3.2).
+pub fn event_get(offset: EventId, limit: u32) -> Call<EventPage> {
+    Call {
+        method: "im.v2.Event.get",
+        params: params(json!({ "offset": offset.0, "limit": limit })),
+        writes: false,
+        lane: Lane::Poll,
+        read: EventPage::read,
+    }
+}
+
+/// Adds a message; `uuid` makes a repeat the same message (b24: messenger §6.2).
+pub fn message_add(
+    dialog: DialogId,
+    text: &str,
+    uuid: &str,
+    reply_to: Option<MessageId>,
+) -> Call<MessageId> {
+    let mut fields = params(json!({
+        "DIALOG_ID": dialog.to_string(),
+        "MESSAGE": text,
+        "TEMPLATE_ID": uuid,
+    }));
+    if let Some(reply_to) = reply_to {
+        fields.insert("REPLY_ID".to_owned(), json!(reply_to.0));
+    }
+    Call {
+        method: SEND,
+        params: fields,
+        writes: true,
+        lane: Lane::Reply,
+        read: |result| json::int(result).filter(|id| *id > 0).map(MessageId),
+    }
+}
+
+/// Messages of a dialog, sorted by id (b24: messenger §4.2: no order is promised). At most 50.
+pub fn dialog_messages(dialog: DialogId, from: From, lane: Lane) -> Call<Vec<HistoryMessage>> {
+    let mut fields = params(json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": 50 }));
+    // One of the two must always be given, or an unread dialog answers in odd ways.
+    match from {
+        From::Newest => fields.insert("LAST_ID".to_owned(), json!(0)),
+        From::After(id) => fields.insert("FIRST_ID".to_owned(), json!(id.0)),
+    };
+    Call {
+        method: "im.dialog.messages.get",
+        params: fields,
+        writes: false,
+        lane,
+        read: history::read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn profile_reads_people_and_nobody() {
+        let read = super::profile().read;
+        let person = json!({"ID": "101", "ADMIN": false, "NAME": "Ada", "LAST_NAME": "Byron"});
+        let profile = read(&person).expect("reads").expect("somebody");
+        assert_eq!((profile.id.0, profile.name.as_str(), profile.admin), (101, "Ada Byron", false));
+        assert_eq!(read(&json!([])), Some(None));
+        assert_eq!(read(&json!("x")), None);
+    }
+
+    #[test]
+    fn a_message_carries_text_uuid_and_reply() {
+        let dialog = crate::domain::ids::DialogId::parse("chat904").expect("a dialog");
+        let reply = Some(crate::domain::ids::MessageId(70));
+        let call = super::message_add(dialog, "hi", "u-1", reply);
+        assert_eq!(
+            serde_json::Value::Object(call.params),
+            json!({"DIALOG_ID": "chat904", "MESSAGE": "hi", "TEMPLATE_ID": "u-1", "REPLY_ID": 70})
+        );
+        assert!(call.writes);
+        assert_eq!((call.read)(&json!(70415)).map(|id| id.0), Some(70415));
+        assert_eq!((call.read)(&json!(true)), None);
+        assert_eq!((call.read)(&json!(0)), None);
+    }
+}

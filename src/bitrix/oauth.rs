@@ -1,0 +1,280 @@
+//! The OAuth protocol: where a person authorizes, and the token endpoint. Pure request building
+//! plus one send each; renewal policy is `agents`' matter. The client secret goes to servers of the
+//! allow-list only, because the callback that names one can be forged (b24: transport §1.3).
+
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Host;
+use url::Url;
+
+use crate::base::json;
+use crate::base::secret::Secret;
+use crate::bitrix::failure;
+use crate::bitrix::transport::Transport;
+use crate::domain::failure::Class;
+use crate::domain::failure::Effect;
+use crate::domain::failure::Failure;
+use crate::domain::ids::MemberId;
+use crate::domain::ids::UserId;
+
+/// Names for failures and logs.
+const EXCHANGE: &str = "oauth.exchange";
+const REFRESH: &str = "oauth.refresh";
+/// Lifetime of an access token when the answer does not say (b24: transport §1.6).
+const ACCESS_LIFETIME_DEFAULT: Duration = Duration::from_secs(3600);
+
+/// The portal's local application and the servers that may know its secret.
+pub struct OAuth {
+    portal: Url,
+    client_id: String,
+    client_secret: Secret,
+    servers: Vec<Url>,
+}
+
+/// What the token endpoint answered.
+#[derive(Clone, Debug)]
+pub struct TokenPair {
+    /// Access token.
+    pub access: Secret,
+    /// Refresh token.
+    pub refresh: Secret,
+    /// Lifetime of the access token.
+    pub lifetime: Duration,
+    /// The portal.
+    pub member: MemberId,
+    /// Whom the token acts as; absent in some answers.
+    pub user: Option<UserId>,
+    /// REST root of the portal, ends with a slash.
+    pub client_endpoint: Url,
+}
+
+impl OAuth {
+    /// An application of a portal.
+    ///
+    /// # Errors
+    /// The entry of `servers` that is no host and no loopback `http://` origin.
+    pub fn new(
+        portal: Url,
+        client_id: String,
+        client_secret: Secret,
+        servers: &[String],
+    ) -> Result<OAuth, String> {
+        let parse = |entry: &String| server_origin(entry).ok_or_else(|| entry.clone());
+        let servers = servers.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(OAuth { portal, client_id, client_secret, servers })
+    }
+
+    /// Where the person's browser goes (b24: transport §1.2). The redirect URI comes from the
+    /// application's card, not from here.
+    pub fn authorize_url(&self, state: &str) -> Url {
+        let mut url = self.portal.clone();
+        url.set_path("/oauth/authorize/");
+        url.query_pairs_mut().append_pair("client_id", &self.client_id).append_pair("state", state);
+        url
+    }
+
+    /// Whether a callback's `domain` is the configured portal (host, with a port if any).
+    pub fn is_portal(&self, domain: &str) -> bool {
+        authority(&self.portal).eq_ignore_ascii_case(domain)
+    }
+
+    /// Whether a callback's `server_domain` is on the allow-list.
+    pub fn is_server(&self, host: &str) -> bool {
+        self.server(host).is_some()
+    }
+
+    /// Exchanges an authorization code (b24: transport §1.4). Valid for 30 s, so at once.
+    ///
+    /// # Errors
+    /// The classified failure; nothing is retried here.
+    pub fn exchange(
+        &self,
+        transport: &Transport,
+        host: &str,
+        code: &Secret,
+    ) -> Result<TokenPair, Failure> {
+        self.token(transport, host, EXCHANGE, ("authorization_code", "code", code))
+    }
+
+    /// Renews a token pair.
+    ///
+    /// # Errors
+    /// The classified failure; nothing is retried here.
+    pub fn refresh(
+        &self,
+        transport: &Transport,
+        host: &str,
+        refresh: &Secret,
+    ) -> Result<TokenPair, Failure> {
+        self.token(transport, host, REFRESH, ("refresh_token", "refresh_token", refresh))
+    }
+
+    /// One request to the token endpoint. GET with a query is the one form that documentation,
+    /// source and SDKs agree on; the URL carries secrets and is never printed.
+    fn token(
+        &self,
+        transport: &Transport,
+        host: &str,
+        method: &'static str,
+        (grant, name, value): (&str, &str, &Secret),
+    ) -> Result<TokenPair, Failure> {
+        let refused =
+            |code| failure::failure(method, false, Class::Certificate, Effect::None, code);
+        let mut url = self.server(host).ok_or_else(|| refused("server_not_allowed"))?.clone();
+        url.set_path("/oauth/token/");
+        url.query_pairs_mut()
+            .append_pair("grant_type", grant)
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", self.client_secret.expose())
+            .append_pair(name, value.expose());
+        let reply =
+            transport.get(&url).map_err(|trouble| failure::of_trouble(method, false, &trouble))?;
+        let answer = failure::object(method, false, &reply).map_err(at_the_token_endpoint)?;
+        pair(&answer).ok_or_else(|| {
+            failure::failure(method, false, Class::Protocol, Effect::None, "wrong_type")
+        })
+    }
+
+    fn server(&self, host: &str) -> Option<&Url> {
+        self.servers.iter().find(|server| authority(server).eq_ignore_ascii_case(host))
+    }
+}
+
+/// At the token endpoint an expired or missing token is the refresh token itself: the end of the
+/// chain, not a reason to refresh (b24: transport §1.9).
+fn at_the_token_endpoint(failure: Failure) -> Failure {
+    match failure.class {
+        Class::TokenExpired | Class::ScopeMissing => {
+            Failure { class: Class::IdentityLost, ..failure }
+        }
+        _ => failure,
+    }
+}
+
+fn pair(answer: &Value) -> Option<TokenPair> {
+    let secret = |key| json::nonempty(answer, key).map(|text| Secret::new(text.to_owned()));
+    let lifetime = answer.get("expires_in").and_then(json::int);
+    let lifetime = lifetime.and_then(|seconds| u64::try_from(seconds).ok());
+    Some(TokenPair {
+        access: secret("access_token")?,
+        refresh: secret("refresh_token")?,
+        lifetime: lifetime.map_or(ACCESS_LIFETIME_DEFAULT, Duration::from_secs),
+        member: MemberId(json::nonempty(answer, "member_id")?.to_owned()),
+        user: answer.get("user_id").and_then(json::int).map(UserId),
+        client_endpoint: endpoint(json::nonempty(answer, "client_endpoint")?)?,
+    })
+}
+
+/// The portal's REST root. Old answers say http; only a loopback portal (a trial) is left with it
+/// (b24: transport §6 rule 12).
+pub fn endpoint(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => url.set_scheme("https").ok()?,
+        _ => return None,
+    }
+    url.host()?;
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Some(url)
+}
+
+/// `oauth.bitrix.info` is https; a whole `http://` origin is allowed on loopback, for trials.
+fn server_origin(entry: &str) -> Option<Url> {
+    let text = if entry.contains("://") { entry.to_owned() } else { format!("https://{entry}") };
+    let url = Url::parse(&text).ok()?;
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    (plain && safe && url.host().is_some()).then_some(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Host, with the port when it is not the scheme's own.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use url::Url;
+
+    use super::OAuth;
+    use super::endpoint;
+    use super::pair;
+    use crate::base::secret::Secret;
+
+    fn oauth(servers: &[&str]) -> Result<OAuth, String> {
+        let portal = Url::parse("https://acme.bitrix24.com").expect("a URL");
+        let servers: Vec<String> = servers.iter().map(|entry| (*entry).to_owned()).collect();
+        OAuth::new(portal, "local.1".into(), Secret::new("s".into()), &servers)
+    }
+
+    #[test]
+    fn only_listed_servers_see_the_secret() {
+        let oauth = oauth(&["oauth.bitrix.info", "http://127.0.0.1:99"]).expect("valid");
+        assert!(oauth.is_server("oauth.bitrix.info") && oauth.is_server("127.0.0.1:99"));
+        for host in [
+            "",
+            "oauth.bitrix.info.evil.example",
+            "evil.example",
+            "127.0.0.1",
+            "oauth.bitrix.info:8443",
+        ] {
+            assert!(!oauth.is_server(host), "{host}");
+        }
+        for entry in ["http://oauth.bitrix.info", "https://a/path", "ftp://a", "", "a b"] {
+            assert!(self::oauth(&[entry]).is_err(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn the_authorize_link_names_client_and_state_only() {
+        let oauth = oauth(&["oauth.bitrix.info"]).expect("valid");
+        let url = oauth.authorize_url("n0nce");
+        let expected = "https://acme.bitrix24.com/oauth/authorize/?client_id=local.1&state=n0nce";
+        assert_eq!(url.as_str(), expected);
+        assert!(oauth.is_portal("ACME.bitrix24.com") && !oauth.is_portal("evil.example"));
+    }
+
+    #[test]
+    fn a_pair_needs_both_tokens_and_a_portal() {
+        let whole = json!({"access_token": "a", "refresh_token": "r", "expires_in": "3600",
+            "member_id": "0f", "user_id": 101, "client_endpoint": "http://acme.bitrix24.com/rest"});
+        let read = pair(&whole).expect("a pair");
+        assert_eq!(read.client_endpoint.as_str(), "https://acme.bitrix24.com/rest/");
+        assert_eq!(read.lifetime.as_secs(), 3600);
+        assert!(!format!("{read:?}").contains("\"a\""));
+        for key in ["access_token", "refresh_token", "member_id", "client_endpoint"] {
+            let mut without = whole.clone();
+            without[key] = json!("");
+            assert!(pair(&without).is_none(), "{key}");
+        }
+        let mut old = whole.clone();
+        old.as_object_mut().expect("an object").remove("user_id");
+        assert!(pair(&old).expect("a pair").user.is_none());
+    }
+
+    #[test]
+    fn endpoints_are_encrypted_unless_on_this_machine() {
+        let shown = |text| endpoint(text).map(String::from);
+        assert_eq!(shown("http://127.0.0.1:8/rest/").as_deref(), Some("http://127.0.0.1:8/rest/"));
+        assert_eq!(shown("https://a:8443/rest").as_deref(), Some("https://a:8443/rest/"));
+        assert_eq!(shown("ftp://a/rest/"), None);
+        assert_eq!(shown("nonsense"), None);
+    }
+}
