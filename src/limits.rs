@@ -122,3 +122,29 @@ pub const LIMITER_PATIENCE: Duration = Duration::from_secs(5);
 pub const METHOD_PARKED_DEFAULT: Duration = Duration::from_secs(60);
 /// Longest parking believed: the portal counts over ten minutes.
 pub const METHOD_PARKED_MAX: Duration = Duration::from_secs(660);
+
+// ---- identities (agents/) --------------------------------------------------------------------
+
+/// How often one refresh token is asked with when answers get lost.
+pub const REFRESH_ATTEMPTS_MAX: u32 = 4;
+/// Delay after the first lost answer.
+pub const REFRESH_RETRY_FIRST: Duration = Duration::from_millis(200);
+/// Longest delay between two of those attempts; the callers of the agent wait with it.
+pub const REFRESH_RETRY_MOST: Duration = Duration::from_secs(2);
+/// How long a caller waits for another's renewal of the same token.
+pub const REFRESH_WAIT_MAX: Duration = Duration::from_secs(120);
+/// An idle chain is renewed after this long; the shortest documented lifetime is 28 days.
+pub const REFRESH_IDLE_MAX: Duration = Duration::from_secs(20 * 24 * 3600);
+/// How often the timetable is looked at.
+pub const REFRESH_TICK: Duration = Duration::from_secs(30);
+/// How often a lost identity is probed.
+pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Calls in a row without an answer before the agent is called degraded.
+pub const AGENT_TROUBLE_STREAK: u32 = 3;
+/// How long a consent link, and an authorization begun from it, can be used.
+pub const CONSENT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// Identities waiting for their person's confirmation; more means somebody plays.
+pub const CONSENT_PENDING_MAX: usize = 64;
+/// How long an authorization code lives (b24: transport §1.6), within which a lost exchange is
+/// repeated.
+pub const CONSENT_CODE_LIFETIME: Duration = Duration::from_secs(30);

@@ -1,0 +1,351 @@
+//! Connecting a person's account to an agent: the rules behind the pages of `api::consent`. A ticket
+//! (the link an operator sends) starts authorizations; each has a single-use `state`; the callback
+//! is checked, its code exchanged at once, and *who* was connected is shown, because a browser that
+//! is signed in as somebody else authorizes that person without asking (b24: transport §1.11). Only
+//! a confirmation makes the identity the agent's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use url::Url;
+
+use crate::agents::chain::Identity;
+use crate::agents::registry::Registry;
+use crate::base::clock;
+use crate::base::clock::UnixMs;
+use crate::base::crypto;
+use crate::base::secret::Secret;
+use crate::bitrix::client::Call;
+use crate::bitrix::client::Credential;
+use crate::bitrix::methods;
+use crate::bitrix::oauth::TokenPair;
+use crate::domain::agent::AgentState;
+use crate::domain::failure::Class;
+use crate::domain::failure::Failure;
+use crate::domain::ids::AgentName;
+use crate::domain::retry::Backoff;
+use crate::limits;
+use crate::store;
+use crate::store::consents::Hash;
+
+/// Scopes an agent needs; of alternatives one is enough (b24: transport §1.13).
+pub const SCOPES: &[&[&str]] = &[&["im"], &["user_brief", "user_basic", "user"], &["department"]];
+
+const BACKOFF: Backoff =
+    Backoff { first: limits::REFRESH_RETRY_FIRST, most: limits::REFRESH_RETRY_MOST };
+
+/// Why an authorization leads to nothing. Nothing of the agent changes in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The link is unknown, used or over.
+    LinkOver,
+    /// The `state` is unknown, used or over: forged, replayed or late.
+    StateUnknown,
+    /// The callback names another portal than the configured one.
+    OtherPortal,
+    /// The callback names an authorization server that may not see the secret.
+    ServerNotAllowed,
+    /// The callback lacks a parameter.
+    Incomplete,
+    /// The code could not be exchanged; the code of the failure.
+    NotExchanged(String),
+    /// The new identity could not be read; the code of the failure.
+    NotRead(String),
+    /// The account is inactive.
+    NoAccount,
+    /// The account may administrate the portal.
+    Administrator,
+    /// Another agent has this account; its name.
+    Taken(AgentName),
+    /// The agent has another account already; that person's name.
+    OtherAccount(String),
+    /// The application lacks scopes.
+    ScopesMissing(Vec<&'static str>),
+    /// The portal has no way to send messages.
+    NoMessenger,
+    /// The confirmation is unknown, used or over.
+    ConfirmationOver,
+    /// Too many confirmations are pending.
+    TooMany,
+    /// The database refused; for the log, not for the page.
+    Store,
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Refusal {
+        log::error!("consent_not_stored reason={error}");
+        Refusal::Store
+    }
+}
+
+/// What the portal's redirect carries (b24: transport §1.2).
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// The authorization code.
+    pub code: Secret,
+    /// Echo of our state.
+    pub state: String,
+    /// Host of the portal.
+    pub domain: String,
+    /// Host of the authorization server.
+    pub server_domain: String,
+}
+
+/// Somebody authorized; the person is asked to confirm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// Single-use confirmation.
+    pub confirmation: String,
+    /// Which agent.
+    pub agent: AgentName,
+    /// Who was connected.
+    pub person: String,
+}
+
+/// A single-use text and the hash that is remembered of it.
+struct Once {
+    text: String,
+    hash: Hash,
+}
+
+impl Once {
+    fn new() -> Once {
+        let text = crypto::hex(&crypto::random::<32>());
+        Once { hash: hash(&text), text }
+    }
+}
+
+/// The same for everything that somebody presents.
+fn hash(text: &str) -> Hash {
+    crypto::sha256(text.as_bytes())
+}
+
+struct Pending {
+    ticket: Hash,
+    agent: AgentName,
+    identity: Identity,
+    expires: UnixMs,
+}
+
+/// Consents in progress.
+pub struct Consents {
+    registry: Arc<Registry>,
+    /// By the hash of their confirmation. Gone with the process: the person begins anew.
+    pending: Mutex<HashMap<Hash, Pending>>,
+}
+
+impl Consents {
+    /// No consents yet.
+    pub fn new(registry: Arc<Registry>) -> Consents {
+        Consents { registry, pending: Mutex::new(HashMap::new()) }
+    }
+
+    /// A ticket for an agent; `None` when there is no such agent.
+    ///
+    /// # Errors
+    /// See [`store::Error`].
+    pub fn open(&self, agent: &AgentName) -> Result<Option<String>, store::Error> {
+        if self.registry.find(agent).is_none() {
+            return Ok(None);
+        }
+        let (once, now) = (Once::new(), clock::now());
+        let expires = now.plus(limits::CONSENT_LIFETIME);
+        self.registry.store.put_ticket(once.hash, agent, expires, now)?;
+        log::info!("consent_opened agent={agent}");
+        Ok(Some(once.text))
+    }
+
+    /// The agent a ticket is for.
+    ///
+    /// # Errors
+    /// [`Refusal::LinkOver`].
+    pub fn agent_of(&self, ticket: &str) -> Result<AgentName, Refusal> {
+        self.registry.store.ticket(hash(ticket), clock::now())?.ok_or(Refusal::LinkOver)
+    }
+
+    /// Where the browser goes to authorize, with a state of its own.
+    ///
+    /// # Errors
+    /// [`Refusal::LinkOver`].
+    pub fn begin(&self, ticket: &str) -> Result<Url, Refusal> {
+        self.agent_of(ticket)?;
+        let once = Once::new();
+        let expires = clock::now().plus(limits::CONSENT_LIFETIME);
+        self.registry.store.put_state(once.hash, hash(ticket), expires)?;
+        Ok(self.registry.oauth.authorize_url(&once.text))
+    }
+
+    /// Checks a callback, exchanges its code and sees who it is.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn callback(&self, callback: &Callback) -> Result<Connected, Refusal> {
+        // The state goes first and is used up whatever comes after, so that a callback with a
+        // guessed rest cannot be tried twice. It is found by its hash: nothing is compared here
+        // that takes longer the nearer a guess is.
+        let taken = self.registry.store.take_state(hash(&callback.state), clock::now())?;
+        let (ticket, agent) = taken.ok_or(Refusal::StateUnknown)?;
+        if !self.registry.oauth.is_portal(&callback.domain) {
+            return Err(Refusal::OtherPortal);
+        }
+        if !self.registry.oauth.is_server(&callback.server_domain) {
+            return Err(Refusal::ServerNotAllowed);
+        }
+        let pair = self.exchange(callback)?;
+        let identity = self.examine(&agent, &callback.server_domain, pair)?;
+        let person = identity.user_name.clone();
+        let (once, now) = (Once::new(), clock::now());
+        let mut pending = self.pending();
+        pending.retain(|_, pending| pending.expires > now);
+        if pending.len() >= limits::CONSENT_PENDING_MAX {
+            return Err(Refusal::TooMany);
+        }
+        let expires = now.plus(limits::CONSENT_LIFETIME);
+        pending.insert(once.hash, Pending { ticket, agent: agent.clone(), identity, expires });
+        Ok(Connected { confirmation: once.text, agent, person })
+    }
+
+    /// Makes a pending identity the agent's.
+    ///
+    /// # Errors
+    /// [`Refusal::ConfirmationOver`], [`Refusal::LinkOver`], [`Refusal::Taken`].
+    pub fn confirm(&self, confirmation: &str) -> Result<(AgentName, String), Refusal> {
+        let now = clock::now();
+        let pending = self.pending().remove(&hash(confirmation));
+        let pending = pending.filter(|pending| pending.expires > now);
+        let Pending { ticket, agent: name, identity, .. } =
+            pending.ok_or(Refusal::ConfirmationOver)?;
+        let agent = self.registry.find(&name).ok_or(Refusal::LinkOver)?;
+        // Somebody else may have confirmed the same account in the meantime.
+        self.free(&name, &identity)?;
+        if !self.registry.store.use_ticket(ticket, now)? {
+            return Err(Refusal::LinkOver);
+        }
+        let person = identity.user_name.clone();
+        self.registry.keep(&agent, identity)?;
+        self.registry.set_state(&agent, AgentState::Active, "");
+        // Also when it was active before: its events must be subscribed to anew (b24: R1).
+        self.registry.changed();
+        log::info!("consent_confirmed agent={name}");
+        Ok((name, person))
+    }
+
+    /// The exchange, repeated only while the code lives and only when an answer was lost
+    /// (b24: transport §6 rule 10).
+    fn exchange(&self, callback: &Callback) -> Result<TokenPair, Refusal> {
+        let began = Instant::now();
+        let mut attempt = 1;
+        loop {
+            let transport = self.registry.portal.transport();
+            let answer =
+                self.registry.oauth.exchange(transport, &callback.server_domain, &callback.code);
+            let failure = match answer {
+                Ok(pair) => return Ok(pair),
+                Err(failure) => failure,
+            };
+            log::warn!("code_not_exchanged {failure}");
+            let delay = BACKOFF.delay(attempt, u64::from_le_bytes(crypto::random()));
+            let in_time = began.elapsed() + delay < limits::CONSENT_CODE_LIFETIME;
+            if !lost(&failure) || !in_time {
+                return Err(Refusal::NotExchanged(failure.code));
+            }
+            std::thread::sleep(delay);
+            attempt += 1;
+        }
+    }
+
+    /// Sees who the tokens act as, and whether that will do.
+    fn examine(
+        &self,
+        agent: &AgentName,
+        oauth_host: &str,
+        pair: TokenPair,
+    ) -> Result<Identity, Refusal> {
+        let credential =
+            Credential { endpoint: pair.client_endpoint.clone(), access: pair.access.clone() };
+        let profile = self.ask(&credential, &methods::profile())?.ok_or(Refusal::NoAccount)?;
+        if pair.user.is_some_and(|user| user != profile.id) {
+            return Err(Refusal::NotRead("other_user".to_owned()));
+        }
+        if profile.admin {
+            return Err(Refusal::Administrator);
+        }
+        let granted = self.ask(&credential, &methods::scope())?;
+        let missing: Vec<&str> = SCOPES
+            .iter()
+            .filter(|any| !any.iter().any(|scope| granted.iter().any(|has| has == scope)))
+            .map(|any| any[0])
+            .collect();
+        if !missing.is_empty() {
+            return Err(Refusal::ScopesMissing(missing));
+        }
+        if !self.ask(&credential, &methods::method_available(methods::SEND))? {
+            return Err(Refusal::NoMessenger);
+        }
+        let now = clock::now();
+        let identity = Identity {
+            user: profile.id,
+            user_name: profile.name,
+            member: pair.member,
+            endpoint: pair.client_endpoint,
+            oauth_host: oauth_host.to_owned(),
+            access: pair.access,
+            refresh: pair.refresh,
+            previous_refresh: None,
+            expires_at: now.plus(pair.lifetime),
+            refreshed_at: now,
+        };
+        self.free(agent, &identity)?;
+        Ok(identity)
+    }
+
+    /// Whether the account is nobody else's, and the agent nobody else.
+    fn free(&self, agent: &AgentName, identity: &Identity) -> Result<(), Refusal> {
+        for known in self.registry.agents() {
+            let same_account = known.user == Some(identity.user);
+            if known.name != *agent && same_account {
+                return Err(Refusal::Taken(known.name));
+            }
+            if known.name == *agent && known.user.is_some() && !same_account {
+                return Err(Refusal::OtherAccount(known.user_name));
+            }
+        }
+        Ok(())
+    }
+
+    /// One reading call with the new token, repeated a few times when the answer is lost.
+    fn ask<T>(&self, credential: &Credential, call: &Call<T>) -> Result<T, Refusal> {
+        let mut attempt = 1;
+        loop {
+            match self.registry.portal.call(credential, call) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) if lost(&failure) && attempt < limits::REFRESH_ATTEMPTS_MAX => {
+                    std::thread::sleep(
+                        BACKOFF.delay(attempt, u64::from_le_bytes(crypto::random())),
+                    );
+                    attempt += 1;
+                }
+                Err(failure) => {
+                    log::warn!("identity_not_read {failure}");
+                    return Err(Refusal::NotRead(failure.code));
+                }
+            }
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<Hash, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an answer may come the next time.
+fn lost(failure: &Failure) -> bool {
+    matches!(
+        failure.class,
+        Class::Transport | Class::Protocol | Class::PortalTrouble | Class::RateLimited
+    )
+}
