@@ -190,7 +190,8 @@ pub fn parse_head(bytes: &[u8], peer: IpAddr) -> Option<Head> {
         Some(text) => Some(text.parse().ok()?),
         None => Some(0),
     };
-    let expects_continue = request.header("expect").is_some();
+    let expects_continue =
+        request.header("expect").is_some_and(|wish| wish.eq_ignore_ascii_case("100-continue"));
     Some(Head { request, length, body_length, expects_continue })
 }
 

@@ -3,6 +3,8 @@
 //! handler's business. A connection's thread wakes on bytes and ends with its connection;
 //! dropping [`Server`] closes listener and connections and so ends all of them.
 
+#![allow(clippy::disallowed_methods, reason = "the model's threads are not the process's")]
+
 use std::collections::HashMap;
 use std::io;
 use std::io::Read;
@@ -14,7 +16,6 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -35,6 +36,7 @@ use super::http::Request;
 use super::network::Decision;
 use super::network::Exchange;
 use super::network::Network;
+use super::network::lock;
 
 /// Connections served at once; one more is closed at once.
 const CONNECTIONS_MAX: usize = 1024;
@@ -132,8 +134,11 @@ fn accept(shared: Arc<Shared>, listener: TcpListener) -> io::Result<Accepting> {
             if stopping.load(Ordering::SeqCst) {
                 return;
             }
-            let Ok(stream) = stream else { continue };
-            shared.take_in(stream);
+            match stream {
+                Ok(stream) => shared.take_in(stream),
+                // Out of file descriptors, most likely: a pause instead of a spin.
+                Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
         }
     })?;
     Ok(Accepting { stop, thread })
@@ -446,8 +451,4 @@ fn instead(fault: &Fault, act: impl FnOnce() -> HttpReply) -> HttpReply {
         // The others have no answer of their own; carry_out deals with them.
         _ => act(),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

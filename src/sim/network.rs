@@ -246,7 +246,7 @@ impl Network {
     }
 }
 
-/// A test that panicked while it held the lock must not take the model down with it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks. A test that panicked while it held the lock must not take the model down with it.
+pub(in crate::sim) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use super::fault::ServerKind;
 use super::http::HttpReply;
@@ -14,6 +13,7 @@ use super::http::Request;
 use super::net::Handler;
 use super::net::Server;
 use super::network::Network;
+use super::network::lock;
 use super::oauth;
 use super::people::User;
 use super::rest;
@@ -214,8 +214,4 @@ fn moved(world: &World, request: &Request) -> Option<HttpReply> {
     }
     let location = format!("http://{}{}", world.domain, request.target());
     Some(HttpReply::html(302, "302 Found").with_header("Location", location))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

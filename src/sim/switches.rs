@@ -12,7 +12,8 @@ pub enum Rotation {
     /// twice.
     Stateless,
     /// A refresh token and a code work once; with the refresh token dies the access token issued
-    /// beside it.
+    /// beside it. A portal that has that token's verdict cached does not notice before
+    /// [`Switches::token_cache`] is over.
     Strict,
 }
 
