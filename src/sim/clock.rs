@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::base::clock;
-use crate::base::clock::UnixMs;
+pub use crate::base::clock::UnixMs;
 
 /// A shared clock: clones show the same time.
 #[derive(Clone, Debug, Default)]

@@ -66,7 +66,8 @@ impl Portal {
         &self.network
     }
 
-    /// The portal's state, locked: no request is served while the guard lives.
+    /// The portal's state, locked: while the guard lives no request is served, and other methods
+    /// of this type wait for ever on the thread that holds it.
     pub fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
     }

@@ -20,9 +20,9 @@ use super::php;
 use super::switches::NoDepartments;
 use super::world::World;
 
-/// What the smaller scopes leave out: `user_brief` all of these, `user_basic` the third column on
-/// (b24: transport §1.13).
+/// What only `user` and `user_basic` show (b24: transport §1.13).
 const CONTACTS: [&str; 2] = ["EMAIL", "WORK_PHONE"];
+/// What only `user` shows.
 const PRIVATE: [&str; 5] =
     ["PERSONAL_BIRTHDAY", "PERSONAL_GENDER", "LAST_LOGIN", "DATE_REGISTER", "UF_EMPLOYMENT_DATE"];
 

@@ -9,6 +9,7 @@ mod limits;
 mod oauth;
 mod org;
 mod rest;
+mod strange;
 mod users;
 
 use std::io::Read;
