@@ -1,0 +1,81 @@
+//! A request as handlers see it: whole, bounded, decoded. Knows no socket.
+
+use std::net::SocketAddr;
+
+/// Request methods that some route knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// HEAD; answered like GET without a body.
+    Head,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+    /// OPTIONS.
+    Options,
+    /// Anything else.
+    Other,
+}
+
+/// One request with its whole body.
+#[derive(Debug)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Path as sent, without the query.
+    pub path: String,
+    /// Query as sent, without the question mark; may be empty.
+    pub query: String,
+    /// Header names and values in order.
+    pub headers: Vec<(String, String)>,
+    /// The body, within the listener's limit.
+    pub body: Vec<u8>,
+    /// Who connected.
+    pub peer: SocketAddr,
+}
+
+impl Request {
+    /// The first header of a name, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of a name in the query, decoded.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        pair(self.query.as_bytes(), name)
+    }
+
+    /// The first value of a name in a form body, decoded.
+    pub fn form_value(&self, name: &str) -> Option<String> {
+        let kind = self.header("content-type").unwrap_or_default();
+        let is_form = kind.split(';').next().is_some_and(|kind| {
+            kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        });
+        if is_form { pair(&self.body, name) } else { None }
+    }
+
+    /// A cookie's value.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.header("cookie")?.split(';');
+        let mut pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// The token of `Authorization: Bearer`.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+}
+
+fn pair(encoded: &[u8], name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(encoded);
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
