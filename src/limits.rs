@@ -148,3 +148,42 @@ pub const CONSENT_PENDING_MAX: usize = 64;
 /// How long an authorization code lives (b24: transport §1.6), within which a lost exchange is
 /// repeated.
 pub const CONSENT_CODE_LIFETIME: Duration = Duration::from_secs(30);
+
+// ---- deliveries (outbound/) -------------------------------------------------------------------
+
+/// Unfinished deliveries in all; one more is refused as exhausted. The schedule keeps an index of
+/// them in memory.
+pub const DELIVERIES_UNFINISHED_MAX: usize = 10_000;
+/// Callers waiting for an outcome; the listener's connections bound them first.
+pub const DELIVERY_WAITERS_MAX: usize = 1024;
+/// Longest text of a delivery in bytes: a gateway that sends more has lost its mind, and twenty
+/// messages in a row are enough for anybody.
+pub const DELIVERY_TEXT_BYTES_MAX: usize = 300_000;
+/// How long a caller waits when it does not say.
+pub const DELIVERY_WAIT_DEFAULT: Duration = Duration::from_secs(25);
+/// Longest wait granted.
+pub const DELIVERY_WAIT_MAX: Duration = Duration::from_secs(120);
+/// What a refused caller is told to wait when the queue is full.
+pub const DELIVERY_FULL_RETRY_S: u32 = 5;
+/// Delay after the first failure that passes by itself.
+pub const DELIVERY_RETRY_FIRST: Duration = Duration::from_millis(200);
+/// Longest delay between attempts at something that passes by itself.
+pub const DELIVERY_RETRY_MOST: Duration = Duration::from_secs(60);
+/// Delay after the first failure that a person has to mend.
+pub const DELIVERY_MEND_FIRST: Duration = Duration::from_secs(10);
+/// Longest delay of those.
+pub const DELIVERY_MEND_MOST: Duration = Duration::from_secs(300);
+/// Delay after the portal first said that a UUID is not linked yet (b24: messenger R21).
+pub const DELIVERY_LINK_FIRST: Duration = Duration::from_secs(5);
+/// Longest delay of those.
+pub const DELIVERY_LINK_MOST: Duration = Duration::from_secs(300);
+/// A claimed UUID is free again after an hour; past it and a margin a person decides.
+pub const DELIVERY_LINK_AGE_MAX: Duration = Duration::from_secs(70 * 60);
+/// A delivery older than this is given up: an answer of yesterday helps nobody.
+pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often the schedule looks at the ledger without being told to: a lost kick costs this much.
+pub const SCHEDULE_TICK: Duration = Duration::from_secs(1);
+/// How exactly a caller's deadline is kept.
+pub const DELIVERY_EXPIRY_TICK: Duration = Duration::from_millis(100);
+/// Unfinished deliveries read at once.
+pub const SCHEDULE_PAGE: u32 = 512;

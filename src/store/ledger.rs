@@ -240,26 +240,39 @@ impl Store {
         now: UnixMs,
     ) -> Result<()> {
         self.write(move |connection| {
-            connection.execute(
-                "UPDATE parts SET message = ?3 WHERE delivery = ?1 AND part = ?2",
-                (row.0, part, message.0),
-            )?;
+            record_part(connection, row, part, message)?;
             end_attempt(connection, row, None, now)?;
             match next {
                 Some(next) => {
                     change_state(connection, row, Event::PartDone)?;
                     insert_attempt(connection, row, next, now)
                 }
-                None => {
-                    change_state(connection, row, Event::Done)?;
-                    let sql = "UPDATE deliveries SET finished_at = ?2, failure_code = NULL, \
-                               failure_message = NULL WHERE row = ?1";
-                    connection.execute(sql, (row.0, now.0))?;
-                    Ok(())
-                }
+                None => deliver(connection, row, now),
             }
         })?;
         if next.is_none() {
+            self.inner.unfinished.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// A look into the dialog found a part that an earlier attempt had delivered after all.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] when the delivery's outcome is not unknown.
+    pub fn part_found(
+        &self,
+        row: RowId,
+        part: u32,
+        message: MessageId,
+        last: bool,
+        now: UnixMs,
+    ) -> Result<()> {
+        self.write(move |connection| {
+            record_part(connection, row, part, message)?;
+            if last { deliver(connection, row, now) } else { Ok(()) }
+        })?;
+        if last {
             self.inner.unfinished.fetch_sub(1, Ordering::Relaxed);
         }
         Ok(())
@@ -388,6 +401,25 @@ fn insert(connection: &Connection, new: &NewDelivery, now: UnixMs) -> Result<Row
         statement.execute((row, number, &part.text, &part.uuid))?;
     }
     Ok(RowId(row))
+}
+
+fn record_part(connection: &Connection, row: RowId, part: u32, message: MessageId) -> Result<()> {
+    connection.execute(
+        "UPDATE parts SET message = ?3 WHERE delivery = ?1 AND part = ?2",
+        (row.0, part, message.0),
+    )?;
+    Ok(())
+}
+
+/// The portal has every part.
+fn deliver(connection: &Connection, row: RowId, now: UnixMs) -> Result<()> {
+    change_state(connection, row, Event::Done)?;
+    connection.execute(
+        "UPDATE deliveries SET finished_at = ?2, failure_code = NULL, failure_message = NULL \
+         WHERE row = ?1",
+        (row.0, now.0),
+    )?;
+    Ok(())
 }
 
 fn insert_attempt(connection: &Connection, row: RowId, part: u32, now: UnixMs) -> Result<()> {
