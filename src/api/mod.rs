@@ -1,1 +1,34 @@
-//! Not written yet.
+//! Rank 5: what the three listeners answer. `routes` is the list of routes; each listener is one
+//! `http::Handler` that asks it and calls the module that owns the action.
+
+pub mod consent;
+pub mod control;
+pub mod deliver;
+pub mod problem;
+pub mod routes;
+
+use serde_json::json;
+
+use crate::api::problem::Problem;
+use crate::api::routes::Action;
+use crate::api::routes::Listener;
+use crate::api::routes::NoRoute;
+use crate::http::Reply;
+use crate::http::Request;
+
+/// Liveness, the same on every listener: it gates the plugin's installation, so it says nothing
+/// about the portal.
+pub(crate) fn health() -> Reply {
+    Reply::json(200, &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// The action of a request, or the answer to one that has none.
+pub(crate) fn action(listener: Listener, request: &Request) -> Result<Action, Reply> {
+    routes::route(listener, request.method, &request.path).map_err(|refused| match refused {
+        NoRoute::NotFound => Problem::not_found("nothing is here").reply(),
+        NoRoute::MethodNotAllowed(allowed) => {
+            let message = format!("use {allowed} here");
+            Problem::new(405, "unimplemented", message).reply().with_header("Allow", allowed)
+        }
+    })
+}

@@ -1,0 +1,232 @@
+//! The Deliver listener: Connect unary JSON of `aihummer.connector.v1`, decoded by `decode`, carried
+//! out by `outbound`. Knows the caller's secret and the wire form of answers; no delivery rule.
+
+mod decode;
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::api;
+use crate::api::problem;
+use crate::api::problem::Problem;
+use crate::api::routes::Action;
+use crate::api::routes::Listener;
+use crate::base::secret::Secret;
+use crate::domain::agent::AgentState;
+use crate::domain::delivery::State;
+use crate::http::Answer;
+use crate::http::Handler;
+use crate::http::Reply;
+use crate::http::Request;
+use crate::limits;
+use crate::outbound::Desk;
+use crate::outbound::Outcome;
+use crate::outbound::Refused;
+use crate::store;
+use crate::store::ledger::Delivery;
+
+/// Answers the Deliver listener.
+pub struct DeliverListener {
+    /// Where deliveries go; `None` while the portal is not configured.
+    pub desk: Option<Desk>,
+    /// What a caller must present.
+    pub secret: Option<Secret>,
+}
+
+impl Handler for DeliverListener {
+    fn handle(&self, request: Request, answer: Answer) {
+        match api::action(Listener::Deliver, &request) {
+            Ok(Action::Health) => answer.send(api::health()),
+            Ok(Action::Deliver) => self.deliver(&request, answer),
+            Ok(Action::GetDelivery) => {
+                answer.send(self.find(&request).unwrap_or_else(|problem| problem.reply()));
+            }
+            Ok(_) => answer.send(Problem::not_found("nothing is here").reply()),
+            Err(refused) => answer.send(refused),
+        }
+    }
+}
+
+impl DeliverListener {
+    fn deliver(&self, request: &Request, answer: Answer) {
+        let began = Instant::now();
+        let admitted = self.admit(request).and_then(|desk| Ok((desk, decode::deliver(request)?)));
+        let (desk, call) = match admitted {
+            Ok(admitted) => admitted,
+            Err(problem) => return answer.send(problem.reply()),
+        };
+        if call.respond_async {
+            let accepted = desk.deliver_later(call.request);
+            return answer.send(match accepted {
+                Ok((delivery, replayed)) if delivery.state.is_end() => {
+                    finished(&delivery, replayed)
+                }
+                Ok((delivery, replayed)) => {
+                    Reply::json(202, &receipt(&delivery, "accepted", replayed))
+                }
+                Err(refused) => problem_of(refused).reply(),
+            });
+        }
+        let deadline = began + call.wait;
+        // The answer is taken out by whoever comes first: the outcome, or the refusal below.
+        let owed = Arc::new(std::sync::Mutex::new(Some(answer)));
+        let later = Arc::clone(&owed);
+        let reply = Box::new(move |outcome: Outcome| send(&later, outcome_reply(&outcome)));
+        if let Err(refused) = desk.deliver(call.request, deadline, reply) {
+            send(&owed, problem_of(refused).reply());
+        }
+    }
+
+    fn find(&self, request: &Request) -> Result<Reply, Problem> {
+        let desk = self.admit(request)?;
+        let id = decode::delivery_id(request)?;
+        match desk.find(&id) {
+            Ok(Some(delivery)) => {
+                let status = status_word(delivery.state);
+                Ok(Reply::json(200, &receipt(&delivery, status, false)))
+            }
+            Ok(None) => Err(Problem::not_found("no delivery has this delivery_id")),
+            Err(why) => Err(store_problem(&why)),
+        }
+    }
+
+    fn admit(&self, request: &Request) -> Result<&Desk, Problem> {
+        let Some(secret) = &self.secret else {
+            return Err(Problem::unauthenticated(
+                "no secret is configured: set AIHUMMER_INBOUND_SECRET here and in the gateway",
+            ));
+        };
+        let presented = request.header("x-aihummer-inbound-secret").or_else(|| request.bearer());
+        match presented {
+            Some(presented) if secret.matches(presented.as_bytes()) => {}
+            Some(_) => return Err(Problem::unauthenticated("the secret is wrong")),
+            None => {
+                return Err(Problem::unauthenticated(
+                    "present the secret in X-AIHummer-Inbound-Secret",
+                ));
+            }
+        }
+        self.desk.as_ref().ok_or_else(|| {
+            Problem::precondition("the connector has no portal yet: its /readyz says what to set")
+        })
+    }
+}
+
+fn send(owed: &std::sync::Mutex<Option<Answer>>, reply: Reply) {
+    let answer = owed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    if let Some(answer) = answer {
+        answer.send(reply);
+    }
+}
+
+fn outcome_reply(outcome: &Outcome) -> Reply {
+    match outcome {
+        Outcome::Finished { delivery, replayed } => finished(delivery, *replayed),
+        Outcome::TimedOut => Problem::new(
+            504,
+            "deadline_exceeded",
+            "the delivery is still running; repeat the call to join it",
+        )
+        .reply(),
+        Outcome::Stopping => {
+            Problem::unavailable("the connector is stopping; the delivery goes on, repeat the call")
+                .reply()
+        }
+    }
+}
+
+/// The answer of a delivery that reached an end. A refusal is an error with the code that the
+/// contract has for it; everything else is a receipt.
+fn finished(delivery: &Delivery, replayed: bool) -> Reply {
+    if delivery.state != State::Rejected {
+        return Reply::json(200, &receipt(delivery, status_word(delivery.state), replayed));
+    }
+    let (code, message) = delivery.failure.clone().unwrap_or_default();
+    let body = json!({
+        "code": code,
+        "message": message,
+        "details": [receipt(delivery, "rejected", replayed)],
+    });
+    Reply::json(problem::status_of(&code), &body)
+}
+
+/// The states of the ledger in the contract's words.
+fn status_word(state: State) -> &'static str {
+    match state {
+        State::Accepted | State::Attempting | State::Waiting | State::Unknown => "accepted",
+        State::Delivered => "delivered",
+        State::Rejected | State::Cancelled => "rejected",
+        State::Dead => "dead",
+        State::Parked => "unknown",
+    }
+}
+
+fn receipt(delivery: &Delivery, status: &str, replayed: bool) -> Value {
+    let messages: Vec<String> = delivery.messages().iter().map(ToString::to_string).collect();
+    let mut receipt = json!({
+        "delivery_id": delivery.id.as_str(),
+        "status": status,
+        "message_ids": messages,
+        "replayed": replayed,
+        "attempts": delivery.attempts,
+        "warnings": delivery.warnings,
+    });
+    if let Some((code, message)) = &delivery.failure {
+        receipt["failure"] = json!({ "code": code, "message": message });
+    }
+    receipt
+}
+
+fn problem_of(refused: Refused) -> Problem {
+    match refused {
+        Refused::UnknownAgent => {
+            Problem::not_found("no agent has this name; see the agents of the connector")
+        }
+        Refused::AgentNotReady(state, reason) => {
+            let what = match state {
+                AgentState::Created => "nobody has consented for this agent yet".to_owned(),
+                AgentState::Paused => "the agent is paused".to_owned(),
+                _ => format!("the agent is not connected: {reason}"),
+            };
+            Problem::precondition(what)
+        }
+        Refused::EmptyText => Problem::invalid("text: nothing visible is left of it"),
+        Refused::Unsupported(operation) => Problem::new(
+            501,
+            "unimplemented",
+            format!("operation {}: this version carries out send only", operation.as_str()),
+        ),
+        Refused::Conflict => Problem::new(
+            409,
+            "already_exists",
+            "this delivery_id was used with other content; use a new one",
+        ),
+        Refused::Full => Problem {
+            retry_after: Some(limits::DELIVERY_FULL_RETRY_S),
+            ..Problem::new(429, "resource_exhausted", "too many deliveries are unfinished")
+        },
+        Refused::Stopping => Problem::unavailable("the connector is stopping"),
+        Refused::Store(why) => store_problem(&why),
+    }
+}
+
+fn store_problem(why: &store::Error) -> Problem {
+    match why {
+        store::Error::Full => Problem::unavailable("the connector's disk is full"),
+        store::Error::Busy | store::Error::Stopped => {
+            log::warn!("store_unavailable reason={why}");
+            Problem::unavailable("the connector's database is busy")
+        }
+        _ => Problem::internal(why),
+    }
+}
+
+/// How long a call waits: what it asks for, within bounds.
+fn wait(asked_ms: Option<u64>) -> Duration {
+    let asked = asked_ms.map_or(limits::DELIVERY_WAIT_DEFAULT, Duration::from_millis);
+    asked.min(limits::DELIVERY_WAIT_MAX)
+}
