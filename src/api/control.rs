@@ -1,1 +1,196 @@
-//! The control listener.
+//! The control listener: liveness, readiness with reasons, metrics, and the operator's API. Reads
+//! the other components' states; changes agents only. Everything but the three open routes needs
+//! the control secret.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::agents::consent::Consents;
+use crate::agents::registry::AgentView;
+use crate::agents::registry::Registry;
+use crate::api;
+use crate::api::problem::Problem;
+use crate::api::routes::Action;
+use crate::api::routes::Listener;
+use crate::base::metrics;
+use crate::base::secret::Secret;
+use crate::domain::agent::AgentState;
+use crate::domain::ids::AgentName;
+use crate::http::Answer;
+use crate::http::Handler;
+use crate::http::Reply;
+use crate::http::Request;
+use crate::limits;
+use crate::store::Store;
+
+/// What the listener answers from.
+pub struct ControlListener {
+    /// What a caller must present.
+    pub secret: Secret,
+    /// The database.
+    pub store: Store,
+    /// Agents and consents; `None` while the portal is not configured.
+    pub agents: Option<(Arc<Registry>, Arc<Consents>)>,
+    /// Settings of the portal that are missing.
+    pub missing: Vec<&'static str>,
+    /// Base URL of the consent listener, without a trailing slash.
+    pub consent_url: String,
+    /// What the gateway last said: a reason when it is not well.
+    pub gateway: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Every setting with its source, secrets left out.
+    pub settings: Value,
+    /// When the process started.
+    pub started: Instant,
+}
+
+impl Handler for ControlListener {
+    fn handle(&self, request: Request, answer: Answer) {
+        let action = match api::action(Listener::Control, &request) {
+            Ok(action) => action,
+            Err(refused) => return answer.send(refused),
+        };
+        let presented = request.bearer().unwrap_or_default();
+        if !action.is_open() && !self.secret.matches(presented.as_bytes()) {
+            let problem = Problem::unauthenticated(
+                "present the control secret as Authorization: Bearer; it is in control.secret in \
+                 the state directory unless BITRIX24_CONTROL_SECRET is set",
+            );
+            return answer.send(problem.reply());
+        }
+        answer.send(self.act(action, &request).unwrap_or_else(|problem| problem.reply()));
+    }
+}
+
+impl ControlListener {
+    fn act(&self, action: Action, request: &Request) -> Result<Reply, Problem> {
+        match action {
+            Action::Health => Ok(api::health()),
+            Action::Ready => Ok(self.ready()),
+            Action::Metrics => Ok(Reply::text(200, &metrics::render())),
+            Action::Status => self.status(),
+            Action::Settings => Ok(Reply::json(200, &self.settings)),
+            Action::AgentList => {
+                let agents: Vec<Value> = self.views().iter().map(shown).collect();
+                Ok(Reply::json(200, &json!({ "agents": agents })))
+            }
+            Action::AgentShow(name) => {
+                let (registry, _) = self.configured()?;
+                let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
+                Ok(Reply::json(200, &shown(&view)))
+            }
+            Action::AgentCreate => self.create(request),
+            Action::AgentConsent(name) => self.consent(&agent_name(&name)?),
+            Action::Deliver | Action::GetDelivery | Action::Consent(_) => {
+                Err(Problem::not_found("nothing is here"))
+            }
+        }
+    }
+
+    fn ready(&self) -> Reply {
+        let reasons = self.reasons();
+        let status = if reasons.is_empty() { 200 } else { 503 };
+        Reply::json(status, &json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+    }
+
+    /// Why the connector cannot do its job yet, in the order in which a person mends it.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons: Vec<String> =
+            self.missing.iter().map(|name| format!("{name} is not set")).collect();
+        let views = self.views();
+        if self.agents.is_some() && views.is_empty() {
+            reasons.push("no agent exists: set BITRIX24_AGENTS, or agents add NAME".to_owned());
+        }
+        let works = views.iter().any(|view| view.state == AgentState::Active);
+        if !works {
+            reasons.extend(views.iter().map(|view| match view.state {
+                AgentState::Created => format!(
+                    "agent {0} waits for consent: aihummer-bitrix24 agents consent {0}",
+                    view.name
+                ),
+                _ => format!("agent {} is {}: {}", view.name, view.state.as_str(), view.reason),
+            }));
+        }
+        reasons.extend((self.gateway)());
+        reasons
+    }
+
+    fn status(&self) -> Result<Reply, Problem> {
+        let outbox = self.store.outbox_counts().map_err(|why| Problem::internal(&why))?;
+        let given_up = self.store.given_up().map_err(|why| Problem::internal(&why))?;
+        let agents: Vec<Value> = self.views().iter().map(shown).collect();
+        Ok(Reply::json(
+            200,
+            &json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "uptime_s": self.started.elapsed().as_secs(),
+                "ready": self.reasons().is_empty(),
+                "reasons": self.reasons(),
+                "agents": agents,
+                "outbox": { "pending": outbox.pending, "dead": outbox.dead },
+                "deliveries": {
+                    "unfinished": self.store.unfinished(),
+                    "waiting_for_a_person": given_up,
+                },
+            }),
+        ))
+    }
+
+    fn create(&self, request: &Request) -> Result<Reply, Problem> {
+        let (registry, _) = self.configured()?;
+        let body: Value = serde_json::from_slice(&request.body)
+            .map_err(|_| Problem::invalid("the body is not JSON; send {\"name\":\"helper\"}"))?;
+        let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
+        let name = agent_name(name)?;
+        let created = registry.add(&name).map_err(|why| Problem::internal(&why))?;
+        if !created {
+            return Err(Problem::new(409, "already_exists", "an agent has this name"));
+        }
+        Ok(Reply::json(201, &json!({ "name": name.as_str(), "state": "created" })))
+    }
+
+    fn consent(&self, name: &AgentName) -> Result<Reply, Problem> {
+        let (_, consents) = self.configured()?;
+        let ticket = consents.open(name).map_err(|why| Problem::internal(&why))?;
+        let ticket = ticket.ok_or_else(no_agent)?;
+        let link = format!("{}/consent/{ticket}", self.consent_url);
+        Ok(Reply::json(
+            201,
+            &json!({ "link": link, "expires_in_s": limits::CONSENT_LIFETIME.as_secs() }),
+        ))
+    }
+
+    fn views(&self) -> Vec<AgentView> {
+        self.agents.as_ref().map(|(registry, _)| registry.agents()).unwrap_or_default()
+    }
+
+    fn configured(&self) -> Result<&(Arc<Registry>, Arc<Consents>), Problem> {
+        self.agents.as_ref().ok_or_else(|| {
+            Problem::precondition(format!("the portal is not configured: {:?}", self.missing))
+        })
+    }
+}
+
+fn agent_name(text: &str) -> Result<AgentName, Problem> {
+    AgentName::parse(text).ok_or_else(|| {
+        Problem::invalid(
+            "name: up to 39 lower-case letters, digits and hyphens, beginning with a letter or digit",
+        )
+    })
+}
+
+fn no_agent() -> Problem {
+    Problem::not_found("no agent has this name")
+}
+
+fn shown(view: &AgentView) -> Value {
+    json!({
+        "name": view.name.as_str(),
+        "state": view.state.as_str(),
+        "reason": view.reason,
+        "user_id": view.user.map(|user| user.0),
+        "user_name": view.user_name,
+    })
+}

@@ -40,8 +40,23 @@ pub enum Action {
     Deliver,
     /// `aihummer.connector.v1.*/GetDelivery`.
     GetDelivery,
-    /// A consent page or form; `api::consent` has the pages.
-    ConsentPage,
+    /// A step of a consent; `api::consent` has the pages.
+    Consent(Step),
+}
+
+/// The steps of a consent, each a page or a form. Tickets are in the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// What is asked for, with one button.
+    Ask(String),
+    /// The button: on to the portal.
+    Start(String),
+    /// The redirected URL, pasted by hand.
+    Paste(String),
+    /// Back from the portal.
+    Callback,
+    /// The person says that it is the right account.
+    Confirm,
 }
 
 impl Action {
@@ -97,16 +112,17 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
             post(Action::GetDelivery)
         }
-        (Listener::Consent, ["consent", _]) | (Listener::Consent, ["oauth", "callback"]) => {
-            match method {
-                Get | Head | Post => Ok(Action::ConsentPage),
-                _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
-            }
+        (Listener::Consent, ["consent", ticket]) => {
+            get(Action::Consent(Step::Ask((*ticket).to_owned())))
         }
-        (Listener::Consent, ["consent", _, _]) => match method {
-            Get | Head | Post => Ok(Action::ConsentPage),
-            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
-        },
+        (Listener::Consent, ["consent", ticket, "start"]) => {
+            post(Action::Consent(Step::Start((*ticket).to_owned())))
+        }
+        (Listener::Consent, ["consent", ticket, "paste"]) => {
+            post(Action::Consent(Step::Paste((*ticket).to_owned())))
+        }
+        (Listener::Consent, ["oauth", "callback"]) => get(Action::Consent(Step::Callback)),
+        (Listener::Consent, ["oauth", "confirm"]) => post(Action::Consent(Step::Confirm)),
         _ => Err(NoRoute::NotFound),
     }
 }

@@ -1,0 +1,200 @@
+//! The texts of the consent pages, in English and Russian. A closed list per language, so that a
+//! missing translation does not compile.
+
+use crate::agents::consent::Refusal;
+
+/// A language of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Russian,
+}
+
+impl Language {
+    /// The first of the two that `Accept-Language` names; English when it names neither.
+    pub(super) fn of(accept: Option<&str>) -> Language {
+        let tags = accept.unwrap_or_default().split(',');
+        let tags = tags.map(|tag| tag.trim().get(..2).unwrap_or_default().to_ascii_lowercase());
+        let mut known = tags.filter_map(|tag| match tag.as_str() {
+            "ru" => Some(Language::Russian),
+            "en" => Some(Language::English),
+            _ => None,
+        });
+        known.next().unwrap_or(Language::English)
+    }
+
+    /// The `lang` attribute.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::Russian => "ru",
+        }
+    }
+
+    pub(super) fn words(self) -> &'static Words {
+        match self {
+            Language::English => &ENGLISH,
+            Language::Russian => &RUSSIAN,
+        }
+    }
+}
+
+/// Every text of the pages. `{}` stands for a name.
+pub(super) struct Words {
+    pub(super) ask_title: &'static str,
+    pub(super) ask_text: &'static str,
+    pub(super) ask_account: &'static str,
+    pub(super) grants: &'static str,
+    pub(super) grant_messages: &'static str,
+    pub(super) grant_people: &'static str,
+    pub(super) grant_departments: &'static str,
+    pub(super) start: &'static str,
+    pub(super) paste_text: &'static str,
+    pub(super) paste_label: &'static str,
+    pub(super) paste: &'static str,
+    pub(super) connected_title: &'static str,
+    pub(super) connected_text: &'static str,
+    pub(super) connected_wrong: &'static str,
+    pub(super) confirm: &'static str,
+    pub(super) done_title: &'static str,
+    pub(super) done_text: &'static str,
+    pub(super) refused_title: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    ask_title: "Connect the agent {}",
+    ask_text: "The AiHummer agent {} will read and write in Bitrix24 as the user who is signed in \
+        to the portal in this browser.",
+    ask_account: "Sign in as the agent's own user first, not as yourself.",
+    grants: "The agent will be able to:",
+    grant_messages: "read and send messages in the chats this user takes part in;",
+    grant_people: "see the names of colleagues;",
+    grant_departments: "see the departments of the company.",
+    start: "Connect",
+    paste_text: "If the portal sent you to an address that does not open, paste that address here \
+        within 30 seconds:",
+    paste_label: "Address",
+    paste: "Use this address",
+    connected_title: "Is this the right account?",
+    connected_text: "The portal connected the agent {} as {}.",
+    connected_wrong: "If that is somebody else, close this page: nothing was changed. Sign in to \
+        the portal as the right user and open the link again.",
+    confirm: "Yes, this is the agent",
+    done_title: "Connected",
+    done_text: "The agent {} now works as {}. You can close this page.",
+    refused_title: "Not connected",
+};
+
+const RUSSIAN: Words = Words {
+    ask_title: "Подключение агента {}",
+    ask_text: "Агент AiHummer {} будет читать и писать в Битрикс24 от имени пользователя, который \
+        вошёл на портал в этом браузере.",
+    ask_account: "Сначала войдите на портал под учётной записью агента, а не под своей.",
+    grants: "Агент сможет:",
+    grant_messages: "читать и отправлять сообщения в чатах, где участвует этот пользователь;",
+    grant_people: "видеть имена сотрудников;",
+    grant_departments: "видеть отделы компании.",
+    start: "Подключить",
+    paste_text: "Если портал открыл адрес, который не загружается, вставьте этот адрес сюда в \
+        течение 30 секунд:",
+    paste_label: "Адрес",
+    paste: "Использовать этот адрес",
+    connected_title: "Это нужная учётная запись?",
+    connected_text: "Портал подключил агента {} как пользователя {}.",
+    connected_wrong: "Если это другой человек, закройте страницу: ничего не изменилось. Войдите на \
+        портал под нужной учётной записью и снова откройте ссылку.",
+    confirm: "Да, это агент",
+    done_title: "Подключено",
+    done_text: "Агент {} теперь работает как {}. Страницу можно закрыть.",
+    refused_title: "Не подключено",
+};
+
+/// Why it was refused and what to do, for a person.
+pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
+    let (english, russian) = match refusal {
+        Refusal::LinkOver | Refusal::ConfirmationOver => (
+            "This link was used already or is over. Ask for a new one.".to_owned(),
+            "Ссылка уже использована или устарела. Попросите новую.".to_owned(),
+        ),
+        Refusal::StateUnknown => (
+            "This answer of the portal was not asked for, or came too late. Open the link again."
+                .to_owned(),
+            "Этот ответ портала не запрашивался или пришёл слишком поздно. Откройте ссылку снова."
+                .to_owned(),
+        ),
+        Refusal::OtherPortal => (
+            "The answer came from another portal than the configured one.".to_owned(),
+            "Ответ пришёл не с того портала, который указан в настройках.".to_owned(),
+        ),
+        Refusal::ServerNotAllowed => (
+            "The answer names an authorization server that is not allowed \
+             (BITRIX24_OAUTH_SERVERS)."
+                .to_owned(),
+            "В ответе указан сервер авторизации, которого нет в списке разрешённых \
+             (BITRIX24_OAUTH_SERVERS)."
+                .to_owned(),
+        ),
+        Refusal::Incomplete => (
+            "The address is not the one the portal redirected to: copy it whole.".to_owned(),
+            "Это не тот адрес, на который перенаправил портал: скопируйте его целиком.".to_owned(),
+        ),
+        Refusal::NotExchanged(code) => (
+            format!(
+                "The authorization server did not accept the code ({code}). Open the link again."
+            ),
+            format!("Сервер авторизации не принял код ({code}). Откройте ссылку снова."),
+        ),
+        Refusal::NotRead(code) => (
+            format!("The portal did not say who was connected ({code}). Open the link again."),
+            format!("Портал не сообщил, кто подключён ({code}). Откройте ссылку снова."),
+        ),
+        Refusal::NoAccount => (
+            "The account is inactive in the portal.".to_owned(),
+            "Учётная запись на портале неактивна.".to_owned(),
+        ),
+        Refusal::Administrator => (
+            "This account may administrate the portal. Use an ordinary employee's account for the \
+             agent."
+                .to_owned(),
+            "Это учётная запись администратора портала. Используйте для агента обычную учётную \
+             запись сотрудника."
+                .to_owned(),
+        ),
+        Refusal::Taken(other) => (
+            format!("This account belongs to the agent {other} already."),
+            format!("Эта учётная запись уже принадлежит агенту {other}."),
+        ),
+        Refusal::OtherAccount(person) => (
+            format!("The agent works as {person} already; this is another account."),
+            format!("Агент уже работает как {person}; это другая учётная запись."),
+        ),
+        Refusal::ScopesMissing(scopes) => (
+            format!(
+                "The application lacks the scopes {}: an administrator adds them on its card in \
+                 the portal.",
+                scopes.join(", ")
+            ),
+            format!(
+                "Приложению не хватает прав {}: администратор добавляет их в карточке приложения \
+                 на портале.",
+                scopes.join(", ")
+            ),
+        ),
+        Refusal::NoMessenger => (
+            "The portal has no messenger for applications (im).".to_owned(),
+            "На портале нет мессенджера для приложений (im).".to_owned(),
+        ),
+        Refusal::TooMany => (
+            "Too many consents are waiting for a confirmation. Try again in 15 minutes.".to_owned(),
+            "Слишком много подключений ждут подтверждения. Попробуйте через 15 минут.".to_owned(),
+        ),
+        Refusal::Store => (
+            "The connector could not store this; its log says why. Try again.".to_owned(),
+            "Коннектор не смог это сохранить; причина в его журнале. Попробуйте снова.".to_owned(),
+        ),
+    };
+    match language {
+        Language::English => english,
+        Language::Russian => russian,
+    }
+}
