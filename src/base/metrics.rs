@@ -23,7 +23,20 @@ counters! {
     EventsReceived "aihummer_events_received_total" "Events taken from the portal's event log.";
     EventsUndecodable "aihummer_events_undecodable_total" "Events that could not be read and were passed over.";
     MessagesQueued "aihummer_messages_queued_total" "Inbound messages committed to the outbox.";
-    MessagesIgnored "aihummer_messages_ignored_total" "Inbound messages not forwarded, by rule.";
+    IgnoredSystem "aihummer_messages_ignored_total{rule=\"system\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredOwn "aihummer_messages_ignored_total{rule=\"own\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredOtherAgent "aihummer_messages_ignored_total{rule=\"other_agent\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredBot "aihummer_messages_ignored_total{rule=\"bot\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredExternalSender "aihummer_messages_ignored_total{rule=\"external_sender\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredOpenLine "aihummer_messages_ignored_total{rule=\"open_line\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredChannel "aihummer_messages_ignored_total{rule=\"channel\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredComment "aihummer_messages_ignored_total{rule=\"comment\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredNotification "aihummer_messages_ignored_total{rule=\"notification\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredUnknownChat "aihummer_messages_ignored_total{rule=\"unknown_chat\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredExternalChat "aihummer_messages_ignored_total{rule=\"external_chat\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredGroupsOff "aihummer_messages_ignored_total{rule=\"groups_off\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredNotAddressed "aihummer_messages_ignored_total{rule=\"not_addressed\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredNoText "aihummer_messages_ignored_total{rule=\"no_text\"}" "Inbound messages not forwarded, by rule.";
     MessagesRelayed "aihummer_messages_relayed_total" "Inbound messages the gateway accepted.";
     MessagesDead "aihummer_messages_dead_total" "Inbound messages the gateway refused for good.";
     DeliveriesAccepted "aihummer_deliveries_accepted_total" "Deliveries committed to the ledger.";
@@ -50,23 +63,36 @@ pub fn count(counter: Counter) {
 /// The Prometheus text exposition of every counter.
 pub fn render() -> String {
     let mut out = String::new();
+    let mut last = "";
     for ((name, help), value) in NAMES.iter().zip(&VALUES) {
-        let value = value.load(Ordering::Relaxed);
-        // Writing into a String cannot fail.
-        let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+        let family = name.split('{').next().unwrap_or(name);
+        // Counters that differ by their label stand together and are described once. Writing into
+        // a String cannot fail.
+        if family != last {
+            let _ = write!(out, "# HELP {family} {help}\n# TYPE {family} counter\n");
+            last = family;
+        }
+        let _ = writeln!(out, "{name} {}", value.load(Ordering::Relaxed));
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::Counter;
 
     #[test]
-    fn every_counter_is_exposed_with_its_help() {
+    fn every_counter_is_exposed_and_every_family_described_once() {
         super::add(Counter::HandlerPanics, 2);
         let text = super::render();
-        assert_eq!(text.matches("# TYPE").count(), super::NAMES.len());
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(samples.count(), super::NAMES.len());
+        let family = |name: &str| name.split('{').next().expect("a name").to_owned();
+        let families: HashSet<String> = super::NAMES.iter().map(|(name, _)| family(name)).collect();
+        assert_eq!(text.matches("# TYPE").count(), families.len());
+        assert_eq!(text.matches("# HELP").count(), families.len());
         let line = text.lines().find(|line| line.starts_with("aihummer_handler_panics_total "));
         let value: u64 =
             line.expect("listed").rsplit(' ').next().expect("value").parse().expect("n");
