@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicU32;
@@ -24,6 +25,7 @@ use crate::bitrix::client::Call;
 use crate::bitrix::client::Credential;
 use crate::bitrix::client::Portal;
 use crate::bitrix::failure;
+use crate::bitrix::methods;
 use crate::bitrix::oauth;
 use crate::bitrix::oauth::OAuth;
 use crate::domain::agent::AgentState;
@@ -58,6 +60,9 @@ pub(super) struct Agent {
     status: RwLock<(AgentState, String)>,
     /// Calls in a row that met trouble which passes by itself.
     trouble: AtomicU32,
+    /// A vital method that the portal does not have. The agent stays degraded, whatever else
+    /// works, until that method does.
+    missing: Mutex<Option<&'static str>>,
 }
 
 /// What others may know of an agent.
@@ -130,6 +135,7 @@ impl Registry {
                 chain: Chain::default(),
                 status: RwLock::new((AgentState::Created, String::new())),
                 trouble: AtomicU32::new(0),
+                missing: Mutex::new(None),
             };
             self.map_mut(|agents| agents.insert(name.clone(), Arc::new(agent)));
             log::info!("agent_created agent={name}");
@@ -263,8 +269,12 @@ impl Registry {
         match &outcome {
             Ok(_) => {
                 agent.trouble.store(0, Ordering::Relaxed);
-                if agent.state() == AgentState::Degraded {
-                    self.set_state(agent, AgentState::Active, "");
+                match agent.still_missing(method) {
+                    Some(missing) => self.degrade(agent, &missing_reason(missing)),
+                    None if agent.state() == AgentState::Degraded => {
+                        self.set_state(agent, AgentState::Active, "");
+                    }
+                    None => {}
                 }
             }
             Err(failure) => match failure.class {
@@ -286,6 +296,10 @@ impl Registry {
                     agent,
                     &format!("the application lacks a scope for {method}: add it to its card"),
                 ),
+                Class::MethodMissing if methods::VITAL.contains(&method) => {
+                    *agent.missing() = Some(method);
+                    self.degrade(agent, &missing_reason(method));
+                }
                 Class::Transport | Class::Protocol | Class::PortalTrouble => {
                     let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
                     if row >= limits::AGENT_TROUBLE_STREAK {
@@ -374,6 +388,19 @@ impl Registry {
 }
 
 impl Agent {
+    fn missing(&self) -> MutexGuard<'_, Option<&'static str>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The method that the portal lacks, now that `works` has worked.
+    fn still_missing(&self, works: &'static str) -> Option<&'static str> {
+        let mut missing = self.missing();
+        if *missing == Some(works) {
+            *missing = None;
+        }
+        *missing
+    }
+
     pub(super) fn state(&self) -> AgentState {
         self.status.read().unwrap_or_else(PoisonError::into_inner).0
     }
@@ -390,6 +417,10 @@ impl Agent {
             member: identity.map(|identity| identity.member),
         }
     }
+}
+
+fn missing_reason(method: &str) -> String {
+    format!("the portal does not have {method}: update its messenger")
 }
 
 /// What a sealed value belongs to; part of what is authenticated.
@@ -422,6 +453,7 @@ fn open_agent(vault: &Vault, row: &AgentRow) -> Result<Agent, VaultError> {
         chain: Chain::new(identity),
         status: RwLock::new((row.state, row.reason.clone())),
         trouble: AtomicU32::new(0),
+        missing: Mutex::new(None),
     })
 }
 

@@ -111,10 +111,19 @@ pub fn method_available(name: &'static str) -> Call<bool> {
 /// The method that makes an agent able to answer; its availability is checked at consent.
 pub const SEND: &str = "im.message.add";
 
+/// Makes the portal write events for a user.
+const EVENT_SUBSCRIBE: &str = "im.v2.Event.subscribe";
+/// Reads them.
+const EVENT_GET: &str = "im.v2.Event.get";
+
+/// Methods without which an agent cannot hear or speak; a portal that lacks one is too old
+/// (b24: messenger §0 version markers).
+pub const VITAL: &[&str] = &[SEND, EVENT_SUBSCRIBE, EVENT_GET];
+
 /// Makes the portal write events for this user (b24: messenger §3.1). Idempotent.
 pub fn event_subscribe() -> Call<()> {
     Call {
-        method: "im.v2.Event.subscribe",
+        method: EVENT_SUBSCRIBE,
         params: Map::new(),
         // It changes a flag, but repeating it is harmless: a failure never needs reconciling.
         writes: false,
@@ -127,7 +136,7 @@ pub fn event_subscribe() -> Call<()> {
 /// the offset (b24: messenger §3.2).
 pub fn event_get(offset: EventId, limit: u32) -> Call<EventPage> {
     Call {
-        method: "im.v2.Event.get",
+        method: EVENT_GET,
         params: params(json!({ "offset": offset.0, "limit": limit })),
         writes: false,
         lane: Lane::Poll,
