@@ -74,8 +74,10 @@ fn event(value: &Value) -> PortalEvent {
 
 fn added(data: &Value) -> EventKind {
     let Some(message) = data.get("message") else { return EventKind::Undecodable };
-    // b24: messenger §3.3: of a message that was deleted meanwhile only the id is left.
-    if message.get("text").is_none() && message.get("id").is_some() {
+    // b24: messenger §3.3: of a message that was deleted meanwhile only the id is left; of one that
+    // was emptied, a phrase of the portal in place of its text.
+    let gone = message.get("text").is_none() && message.get("id").is_some();
+    if gone || message.pointer("/params/IS_DELETED").is_some_and(json::flag) {
         return EventKind::Other;
     }
     match read_message(message, data) {

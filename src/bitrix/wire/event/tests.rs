@@ -127,6 +127,10 @@ fn system_messages_and_chat_kinds_are_told() {
 fn one_odd_event_does_not_block_its_page() {
     let gone = json!({"message": {"id": 5}, "chat": {}, "user": []});
     assert_eq!(read(gone), EventKind::Other);
+    let mut emptied = data();
+    emptied["message"]["text"] = json!("This message was deleted.");
+    emptied["message"]["params"]["IS_DELETED"] = json!("Y");
+    assert_eq!(read(emptied), EventKind::Other);
     for odd in [json!(null), json!([]), json!({"message": "x"}), json!({"message": {"text": 1}})] {
         assert_eq!(read(odd), EventKind::Undecodable);
     }
