@@ -73,9 +73,7 @@ impl Transport {
     /// # Errors
     /// A text for the operator: the CA file or the proxy cannot be used.
     pub fn new(options: &TransportOptions) -> Result<Transport, String> {
-        // Fails only when it was installed before, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let roots = RootCerts::Specific(Arc::new(roots(options.ca_file.as_deref())?));
+        let tls = trust(options.ca_file.as_deref())?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // b24: transport §6 rule 13. A followed POST would turn into a GET and carry the token
@@ -84,7 +82,7 @@ impl Transport {
             .max_redirects_will_error(false)
             .user_agent(concat!("aihummer-bitrix24/", env!("CARGO_PKG_VERSION")))
             .proxy(proxy(options)?)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .tls_config(tls)
             .timeout_resolve(Some(limits::PORTAL_RESOLVE_MAX))
             .timeout_connect(Some(limits::PORTAL_CONNECT_MAX))
             .timeout_send_request(Some(limits::PORTAL_SEND_MAX))
@@ -191,7 +189,18 @@ fn proxy(options: &TransportOptions) -> Result<Option<Proxy>, String> {
     builder.build().map(Some).map_err(|_| "BITRIX24_PROXY_URL: not a usable proxy".to_owned())
 }
 
-/// The distribution's roots and those of `ca_file`.
+/// Whom to trust over TLS, for this client and the gateway's: the distribution's roots and those of
+/// `ca_file`.
+///
+/// # Errors
+/// A text for the operator: the CA file cannot be used.
+pub fn trust(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
+    // Fails only when it was installed before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = RootCerts::Specific(Arc::new(roots(ca_file)?));
+    Ok(TlsConfig::builder().root_certs(roots).build())
+}
+
 fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
     let mut roots = Vec::new();
     let configured = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);

@@ -38,6 +38,19 @@ pub struct InboundMessage<'a> {
     pub sent_at: Option<UnixMs>,
 }
 
+/// What the gateway is told when an agent's state changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingStatus {
+    /// Which agent.
+    pub agent: AgentName,
+    /// Where it stands.
+    pub state: AgentState,
+    /// Why, for people; may be empty.
+    pub reason: String,
+    /// Since when.
+    pub at: UnixMs,
+}
+
 impl InboundMessage<'_> {
     /// Equal for every attempt to hand over this message, different for any other.
     pub fn idempotency_key(&self) -> String {
@@ -103,15 +116,9 @@ struct StatusBody<'a> {
 }
 
 /// The body of `POST /v1/inbound/binding/status`.
-pub(in crate::gateway) fn status(
-    channel: &str,
-    agent: &AgentName,
-    state: AgentState,
-    reason: &str,
-    at: UnixMs,
-) -> Vec<u8> {
-    let at = at.to_string();
-    encode(&StatusBody { channel, agent: agent.as_str(), state: state.as_str(), reason, at })
+pub(in crate::gateway) fn status(channel: &str, status: &BindingStatus) -> Vec<u8> {
+    let (agent, state) = (status.agent.as_str(), status.state.as_str());
+    encode(&StatusBody { channel, agent, state, reason: &status.reason, at: status.at.to_string() })
 }
 
 fn encode(body: &impl Serialize) -> Vec<u8> {
@@ -128,6 +135,7 @@ mod tests {
     use crate::domain::ids::MemberId;
     use crate::domain::ids::MessageId;
     use crate::domain::ids::UserId;
+    use crate::gateway::body::BindingStatus;
     use crate::gateway::body::InboundMessage;
 
     fn text(body: &[u8]) -> &str {
@@ -180,10 +188,14 @@ mod tests {
 
     #[test]
     fn status_body_names_state_and_reason() {
-        let helper = AgentName::parse("helper").expect("name");
-        let body = super::status("bitrix24", &helper, AgentState::Revoked, "no", UnixMs(0));
+        let status = BindingStatus {
+            agent: AgentName::parse("helper").expect("name"),
+            state: AgentState::Revoked,
+            reason: "no".to_owned(),
+            at: UnixMs(0),
+        };
         assert_eq!(
-            text(&body),
+            text(&super::status("bitrix24", &status)),
             concat!(
                 r#"{"channel":"bitrix24","agent":"helper","state":"revoked","#,
                 r#""reason":"no","at":"1970-01-01T00:00:00.000Z"}"#

@@ -11,13 +11,12 @@ use std::time::Duration;
 use url::Url;
 
 use crate::base::clock;
-use crate::base::clock::UnixMs;
 use crate::base::crypto;
 use crate::base::secret::Secret;
-use crate::domain::agent::AgentState;
-use crate::domain::ids::AgentName;
+use crate::gateway::verdict::Answer;
 use crate::limits;
 
+pub use body::BindingStatus;
 pub use body::InboundMessage;
 pub use verdict::Pace;
 pub use verdict::Verdict;
@@ -50,8 +49,19 @@ pub struct GatewayOptions {
     pub channel: String,
     /// Whether the optional fields are sent.
     pub extra: bool,
-    /// Trusted roots, for a gateway behind https.
+    /// Whom to trust, for a gateway behind https: `bitrix::transport::trust`.
     pub tls: ureq::tls::TlsConfig,
+}
+
+/// What became of telling an agent's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Somebody answered, whatever it was.
+    Answered,
+    /// The answer was that our secret is wrong.
+    SecretRefused,
+    /// No answer came.
+    Unanswered,
 }
 
 /// The client. Shared by the relay threads; cheap calls only, no lock of ours.
@@ -91,16 +101,24 @@ impl Gateway {
     pub fn post(&self, message: &InboundMessage<'_>) -> Verdict {
         let body = body::message(&self.options.channel, message, self.options.extra);
         let key = message.idempotency_key();
-        let url = &self.options.url;
-        self.send(url, &body, Some(&key), limits::GATEWAY_POST_TIME_MAX)
+        let within = limits::GATEWAY_POST_TIME_MAX;
+        match self.exchange(&self.options.url, &body, Some(&key), within) {
+            Ok(answer) => verdict::of_answer(&answer, clock::now()),
+            Err(failure) => verdict::of_failure(&failure),
+        }
     }
 
-    /// Tells the gateway that an agent's state changed. Best effort: whatever comes back is
-    /// ignored, since 404 and 501 are what a gateway without this endpoint answers.
-    pub fn binding_status(&self, agent: &AgentName, state: AgentState, reason: &str, at: UnixMs) {
-        let body = body::status(&self.options.channel, agent, state, reason, at);
-        let verdict = self.send(&self.status_url, &body, None, limits::GATEWAY_STATUS_TIME_MAX);
-        log::debug!("binding_status_told agent={agent} outcome={}", verdict.code());
+    /// Tells the gateway that an agent's state changed, within
+    /// [`limits::GATEWAY_STATUS_TIME_MAX`]. Best effort: 404 and 501 are what a gateway without
+    /// this endpoint answers, so an answer says only that somebody is there.
+    pub fn binding_status(&self, status: &BindingStatus) -> Told {
+        let body = body::status(&self.options.channel, status);
+        let within = limits::GATEWAY_STATUS_TIME_MAX;
+        match self.exchange(&self.status_url, &body, None, within) {
+            Ok(answer) if matches!(answer.status, 401 | 403) => Told::SecretRefused,
+            Ok(_) => Told::Answered,
+            Err(_) => Told::Unanswered,
+        }
     }
 
     /// Cuts every call in progress and refuses new ones. For the end of the process, when a call
@@ -109,7 +127,13 @@ impl Gateway {
         self.agent.clone().shutdown();
     }
 
-    fn send(&self, url: &Url, body: &[u8], key: Option<&str>, within: Duration) -> Verdict {
+    fn exchange(
+        &self,
+        url: &Url,
+        body: &[u8],
+        key: Option<&str>,
+        within: Duration,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = self
             .agent
             .post(url.as_str())
@@ -123,24 +147,15 @@ impl Gateway {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        let mut response = match request.send(body) {
-            Ok(response) => response,
-            Err(failure) => return verdict::of_failure(&failure),
-        };
-        let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.map(str::to_owned);
+        let mut response = request.send(body)?;
+        let retry_after = response.headers().get("Retry-After");
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
         // The status has decided already, so an answer that breaks off or is too long only loses
         // its error code. Reading to the end is what lets the connection be used again.
         let limit = limits::GATEWAY_ANSWER_BYTES_MAX;
-        let answer = response.body_mut().with_config().limit(limit).read_to_vec();
-        verdict::of_status(
-            status,
-            retry_after.as_deref(),
-            &answer.unwrap_or_default(),
-            clock::now(),
-        )
+        let body = response.body_mut().with_config().limit(limit).read_to_vec();
+        let body = body.unwrap_or_default();
+        Ok(Answer { status: response.status().as_u16(), retry_after, body })
     }
 
     /// What the secret header says about this body.

@@ -22,10 +22,12 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::UserId;
+use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
 use crate::gateway::InboundMessage;
 use crate::gateway::Signing;
+use crate::gateway::Told;
 use crate::gateway::Verdict;
 
 struct Request {
@@ -122,6 +124,11 @@ fn post(gateway: &Gateway) -> Verdict {
     })
 }
 
+fn active() -> BindingStatus {
+    let agent = AgentName::parse("mira").expect("name");
+    BindingStatus { agent, state: AgentState::Active, reason: String::new(), at: UnixMs(0) }
+}
+
 /// Ends [`gateway`]'s thread: a connection without a request.
 fn leave(url: &Url) {
     drop(TcpStream::connect(url.socket_addrs(|| None).expect("address")[0]));
@@ -178,8 +185,7 @@ fn without_a_secret_there_is_no_header() {
 fn agent_states_are_told_on_the_origin() {
     let (url, requests, thread) = gateway("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let gateway = client(&url, Some("s3cret"), Signing::Raw);
-    let mira = AgentName::parse("mira").expect("name");
-    gateway.binding_status(&mira, AgentState::Active, "", UnixMs(0));
+    assert_eq!(gateway.binding_status(&active()), Told::Answered);
     let request = requests.recv().expect("one");
     assert_eq!(request.head[0], "POST /v1/inbound/binding/status HTTP/1.1");
     assert_eq!(request.header("x-aihummer-inbound-secret"), Some("s3cret"));
@@ -224,6 +230,7 @@ fn no_answer_is_a_retry_and_the_request_is_not_repeated_silently() {
     leave(&url);
     drop(thread);
     assert_eq!(post(&gateway).code(), "connection_refused");
+    assert_eq!(gateway.binding_status(&active()), Told::Unanswered);
     gateway.shutdown();
     assert!(matches!(post(&gateway), Verdict::Retry { .. }));
 }

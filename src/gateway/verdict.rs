@@ -58,18 +58,25 @@ impl Verdict {
     }
 }
 
-/// The verdict of an answer. `body` may hold the gateway's error object.
-pub(in crate::gateway) fn of_status(
-    status: u16,
-    retry_after: Option<&str>,
-    body: &[u8],
-    now: UnixMs,
-) -> Verdict {
-    let code = match error_code(body) {
+/// An answer, as far as it matters.
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The header of that name.
+    pub retry_after: Option<String>,
+    /// Its beginning; may hold the gateway's error object.
+    pub body: Vec<u8>,
+}
+
+/// The verdict of an answer.
+pub(in crate::gateway) fn of_answer(answer: &Answer, now: UnixMs) -> Verdict {
+    let status = answer.status;
+    let code = match error_code(&answer.body) {
         Some(word) => format!("http_{status}/{word}"),
         None => format!("http_{status}"),
     };
-    let after = retry_after.and_then(|text| delay(text, now));
+    let after = answer.retry_after.as_deref().and_then(|text| delay(text, now));
     match status {
         200..=299 => Verdict::Accepted,
         401 | 403 => Verdict::SecretRefused { code },
@@ -146,17 +153,23 @@ fn error_code(body: &[u8]) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
+    use super::Answer;
     use super::Pace;
     use super::Verdict;
-    use super::of_status;
+    use super::of_answer;
     use crate::base::clock::UnixMs;
     use crate::limits;
 
     /// 2026-05-04T08:20:07Z.
     const NOW: UnixMs = UnixMs(1_777_882_807_000);
 
+    fn verdict(status: u16, retry_after: Option<&str>, body: &str) -> Verdict {
+        let retry_after = retry_after.map(str::to_owned);
+        of_answer(&Answer { status, retry_after, body: body.as_bytes().to_vec() }, NOW)
+    }
+
     fn shape(status: u16) -> &'static str {
-        match of_status(status, None, b"", NOW) {
+        match verdict(status, None, "") {
             Verdict::Accepted => "accepted",
             Verdict::Retry { pace: Pace::Growing, .. } => "growing",
             Verdict::Retry { pace: Pace::Slow, .. } => "slow",
@@ -182,7 +195,7 @@ mod tests {
     }
 
     fn after(header: &str) -> Option<Duration> {
-        match of_status(503, Some(header), b"", NOW) {
+        match verdict(503, Some(header), "") {
             Verdict::Retry { after, .. } => after,
             other => panic!("{other:?}"),
         }
@@ -217,7 +230,7 @@ mod tests {
             ("", "http_422"),
         ];
         for (body, expected) in table {
-            assert_eq!(of_status(422, None, body.as_bytes(), NOW).code(), expected, "{body}");
+            assert_eq!(verdict(422, None, body).code(), expected, "{body}");
         }
     }
 }
