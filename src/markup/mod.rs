@@ -27,3 +27,10 @@ pub fn render(text: &str, _format: Format, _mentions: &Mentions) -> Vec<String> 
 pub fn read_back(bbcode: &str) -> String {
     bbcode.to_owned()
 }
+
+/// Whether BB-code mentions the user of this id. Not written yet: code and quotes are not told
+/// apart.
+pub fn mentioned(bbcode: &str, user: i64) -> bool {
+    let text = bbcode.to_ascii_lowercase();
+    [']', ' '].iter().any(|end| text.contains(&format!("[user={user}{end}")))
+}
