@@ -91,12 +91,6 @@ pub const GATEWAY_CODE_CHARS_MAX: usize = 64;
 /// wrong clock must not silence the agents for days.
 pub const GATEWAY_RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
-// ---- inbound (inbound/) ---------------------------------------------------------------------
-
-/// Relay threads. Each holds one POST at a time, and the gateway only acknowledges, so a few keep
-/// any portal's traffic flowing while one dialog's POST is slow.
-pub const RELAY_THREADS: usize = 4;
-
 // ---- portal and authorization servers (bitrix/) ----------------------------------------------
 
 /// Name resolution.
@@ -187,3 +181,59 @@ pub const SCHEDULE_TICK: Duration = Duration::from_secs(1);
 pub const DELIVERY_EXPIRY_TICK: Duration = Duration::from_millis(100);
 /// Unfinished deliveries read at once.
 pub const SCHEDULE_PAGE: u32 = 512;
+
+// ---- inbound (inbound/) ---------------------------------------------------------------------
+
+/// Relay threads. Each holds one POST at a time, and the gateway only acknowledges, so a few keep
+/// any portal's traffic flowing while one dialog's POST is slow.
+pub const RELAY_THREADS: usize = 4;
+/// Rows one relay thread keeps in its order. Older rows come first, so the head of every dialog
+/// in reach is among them; the rest waits in the database.
+pub const RELAY_WINDOW_ROWS: usize = 4096;
+/// Rows read from the outbox at once.
+pub const RELAY_PAGE_ROWS: u32 = 128;
+/// How often a relay thread forgets its order and reads the outbox from the start: a person may
+/// have put a dead letter back, and the clock may have jumped.
+pub const RELAY_RELOAD_EVERY: Duration = Duration::from_secs(60);
+/// First delay after a failed POST: a gateway that restarts is back in a moment.
+pub const RELAY_RETRY_FIRST: Duration = Duration::from_millis(200);
+/// Longest delay between attempts at a gateway that is away: what a person waits at most for the
+/// first answer after it came back.
+pub const RELAY_RETRY_MAX: Duration = Duration::from_secs(30);
+/// First delay when a person has to change something at the gateway first, such as the secret.
+pub const RELAY_SLOW_FIRST: Duration = Duration::from_secs(1);
+/// Longest delay then: what a person who changed it waits at most.
+pub const RELAY_SLOW_MAX: Duration = Duration::from_secs(60);
+/// Failures in a row after which the log says that the gateway is away. One refused message among
+/// accepted ones stays below it.
+pub const RELAY_AWAY_FAILURES: u32 = 3;
+/// How long to wait after the database refused, before asking it again.
+pub const INBOUND_STORE_RETRY: Duration = Duration::from_secs(1);
+/// Agent states that may wait to be told to the gateway; later ones of one agent replace earlier
+/// ones. Beyond it the newest is dropped: telling is best effort.
+pub const STATUS_NOTES_MAX: usize = 64;
+/// Polling threads. One would do for the portal's rate; a few keep an agent whose call hangs, on
+/// its portal or on its token, from holding back the others.
+pub const POLL_THREADS: usize = 4;
+/// How often the polling looks at the list of agents without having been told of a change.
+pub const POLL_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Events asked for at once. An event with a long message is a few tens of kilobytes; the portal
+/// would give up to 1,000.
+pub const EVENT_PAGE_MAX: u32 = 200;
+/// Pages read in one turn of an agent, so that one with a long backlog leaves the others theirs.
+pub const EVENT_PAGES_PER_TURN_MAX: u32 = 4;
+/// How often an agent subscribes again. Subscribing changes nothing when it is subscribed, and
+/// heals the loss when somebody else unsubscribed the account (b24: messenger §3.1).
+pub const EVENT_SUBSCRIBE_EVERY: Duration = Duration::from_secs(3600);
+/// How often a portal without the event log is asked whether it has one by now
+/// (b24: messenger §14 R1).
+pub const EVENT_METHOD_PROBE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How long after the last message to or from an agent it counts as in conversation.
+pub const CONVERSATION_LASTS: Duration = Duration::from_secs(180);
+/// First delay of an agent whose polling failed.
+pub const POLL_RETRY_FIRST: Duration = Duration::from_secs(1);
+/// Longest delay of an agent whose polling fails: what a person waits at most for the first answer
+/// after the portal came back.
+pub const POLL_RETRY_MAX: Duration = Duration::from_secs(60);
+/// Nudges that may wait for the polling thread; one more is dropped, which costs an interval.
+pub const NUDGES_MAX: usize = 64;

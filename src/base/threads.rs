@@ -17,7 +17,7 @@ use crossbeam_channel::Sender;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThreadName {
     /// Pulls events of all agents of the portal.
-    Poll,
+    Poll(usize),
     /// Empties the outbox towards the gateway; by dialog hash.
     Relay(usize),
     /// Decides which delivery runs next.
@@ -41,7 +41,7 @@ pub enum ThreadName {
 impl fmt::Display for ThreadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ThreadName::Poll => f.write_str("poll"),
+            ThreadName::Poll(n) => write!(f, "poll-{n}"),
             ThreadName::Relay(n) => write!(f, "relay-{n}"),
             ThreadName::Schedule => f.write_str("schedule"),
             ThreadName::Deliver(n) => write!(f, "deliver-{n}"),
@@ -222,9 +222,9 @@ mod tests {
     #[test]
     fn a_panic_is_reported_with_the_name() {
         let (exits, ended) = Exits::new();
-        drop(Thread::spawn(ThreadName::Poll, &exits, || panic!("on purpose")).expect("starts"));
+        drop(Thread::spawn(ThreadName::Poll(0), &exits, || panic!("on purpose")).expect("starts"));
         let exit = ended.recv().expect("one report");
-        assert_eq!(exit.name.to_string(), "poll");
+        assert_eq!(exit.name.to_string(), "poll-0");
         assert!(exit.panicked);
     }
 }

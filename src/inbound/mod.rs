@@ -1,1 +1,217 @@
-//! Not written yet.
+//! Rank 4: from the portal to the gateway. `poll` asks for events at the pace of `timetable`,
+//! `ingest` commits what is to be forwarded together with the cursor, `relay` empties the outbox
+//! towards the gateway as far as `gate` lets it. The two halves meet in the database only: a kick
+//! between them is a hint. Knows nothing of the way back (`outbound`).
+
+mod gate;
+mod ingest;
+mod poll;
+mod relay;
+mod timetable;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+
+use crate::agents::registry::Registry;
+use crate::base::crypto;
+use crate::base::threads::Exits;
+use crate::base::threads::Stop;
+use crate::base::threads::StopTrigger;
+use crate::base::threads::Thread;
+use crate::base::threads::ThreadName;
+use crate::domain::filter::GroupPolicy;
+use crate::domain::ids::AgentName;
+use crate::gateway::BindingStatus;
+use crate::gateway::Gateway;
+use crate::inbound::gate::Gate;
+use crate::inbound::ingest::Ingest;
+use crate::inbound::poll::Poll;
+use crate::inbound::poll::PollParts;
+use crate::inbound::relay::Relay;
+use crate::inbound::relay::RelayParts;
+use crate::limits;
+use crate::store::Store;
+
+pub use gate::GatewayState;
+pub use ingest::SenderPrefix;
+
+/// What an operator may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundOptions {
+    /// Poll interval of an agent in conversation.
+    pub poll_active: Duration,
+    /// Poll interval of an idle one.
+    pub poll_idle: Duration,
+    /// What is forwarded from groups.
+    pub groups: GroupPolicy,
+    /// Where the sender's name is put before the text.
+    pub prefix: SenderPrefix,
+}
+
+/// What [`Inbound`] is made of.
+pub struct InboundParts {
+    /// The outbox and the cursors.
+    pub store: Store,
+    /// Acts as the agents.
+    pub registry: Arc<Registry>,
+    /// Where messages go.
+    pub gateway: Gateway,
+    /// See [`InboundOptions`].
+    pub options: InboundOptions,
+    /// Where the threads report their end.
+    pub exits: Exits,
+}
+
+/// The running threads of this direction. Dropping it stops them: polling first, then the relay,
+/// each after the call in progress.
+pub struct Inbound {
+    nudges: Sender<AgentName>,
+    gate: Arc<Gate>,
+    gateway: Arc<Gateway>,
+    polling: Option<StopTrigger>,
+    relaying: Option<StopTrigger>,
+    threads: Vec<Thread>,
+}
+
+/// What other components may ask and hint. Cloning shares it.
+#[derive(Clone)]
+pub struct InboundHandle {
+    gate: Arc<Gate>,
+    nudges: Sender<AgentName>,
+}
+
+impl InboundHandle {
+    /// What is known of the gateway; for readiness and status.
+    pub fn gateway_state(&self) -> GatewayState {
+        self.gate.state()
+    }
+
+    /// Asks for this agent's events at once: something is happening in its dialogs. May be lost.
+    pub fn nudge(&self, agent: &AgentName) {
+        // A full queue means that the polling is behind and gets there anyway.
+        let _ = self.nudges.try_send(agent.clone());
+    }
+}
+
+impl Inbound {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The operating system refused a thread.
+    pub fn start(parts: InboundParts) -> io::Result<Inbound> {
+        let InboundParts { store, registry, gateway, options, exits } = parts;
+        let gateway = Arc::new(gateway);
+        let (kicks, kicked): (Vec<_>, Vec<_>) =
+            (0..limits::RELAY_THREADS).map(|_| crossbeam_channel::bounded(1)).unzip();
+        let gate = Arc::new(Gate::new(kicks, Instant::now()));
+        let (nudges, nudged) = crossbeam_channel::bounded(limits::NUDGES_MAX);
+        let (notes, noted) = crossbeam_channel::bounded(limits::STATUS_NOTES_MAX);
+        let (polling, stop_polling) = Stop::new();
+        let (relaying, stop_relaying) = Stop::new();
+        let poll = Poll::new(
+            PollParts {
+                store: store.clone(),
+                ingest: Ingest::new(store.clone(), options.groups, options.prefix),
+                gate: Arc::clone(&gate),
+                notes,
+                nudges: nudged,
+                changes: registry.changes(),
+                stop: stop_polling,
+                registry,
+            },
+            options.poll_active,
+            options.poll_idle,
+        );
+        let relay = RelayParts {
+            store,
+            gateway: Arc::clone(&gateway),
+            gate: Arc::clone(&gate),
+            stop: stop_relaying,
+        };
+        // From here on a thread that cannot be started drops the handle, which stops the others.
+        let mut inbound = Inbound {
+            nudges,
+            gate,
+            gateway,
+            polling: Some(polling),
+            relaying: Some(relaying),
+            threads: Vec::new(),
+        };
+        inbound.spawn_relay(&relay, kicked, noted, &exits)?;
+        inbound.spawn_poll(Arc::new(poll), &exits)?;
+        Ok(inbound)
+    }
+
+    /// What others may ask and hint, for as long as they like.
+    pub fn handle(&self) -> InboundHandle {
+        InboundHandle { gate: Arc::clone(&self.gate), nudges: self.nudges.clone() }
+    }
+
+    /// First phase of a stop: no further call to the portal. Returns at once; what was read is
+    /// still relayed.
+    pub fn stop_polling(&mut self) {
+        self.polling = None;
+    }
+
+    /// Second phase: ends the relay and waits for all threads until `deadline`; calls to the
+    /// gateway that outlive it are cut. The messages stay in the outbox.
+    pub fn stop(mut self, deadline: Instant) {
+        self.end(deadline);
+    }
+
+    fn end(&mut self, deadline: Instant) {
+        self.polling = None;
+        self.relaying = None;
+        for mut thread in self.threads.drain(..) {
+            if !thread.join_until(deadline) {
+                log::warn!("thread_left_behind thread={}", thread.name());
+                self.gateway.shutdown();
+            }
+        }
+    }
+
+    fn spawn_relay(
+        &mut self,
+        parts: &RelayParts,
+        kicked: Vec<Receiver<()>>,
+        noted: Receiver<BindingStatus>,
+        exits: &Exits,
+    ) -> io::Result<()> {
+        // Telling agent states is rare and short; one thread does it beside its messages.
+        let notes = std::iter::once(noted).chain(std::iter::repeat_with(crossbeam_channel::never));
+        for (number, (kicked, notes)) in kicked.into_iter().zip(notes).enumerate() {
+            let relay = Relay::new(parts.clone(), number, kicked, notes);
+            let name = ThreadName::Relay(number);
+            self.threads.push(Thread::spawn(name, exits, move || relay.run())?);
+        }
+        Ok(())
+    }
+
+    fn spawn_poll(&mut self, poll: Arc<Poll>, exits: &Exits) -> io::Result<()> {
+        for number in 0..limits::POLL_THREADS {
+            let poll = Arc::clone(&poll);
+            let name = ThreadName::Poll(number);
+            self.threads.push(Thread::spawn(name, exits, move || poll.run())?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        self.end(Instant::now() + limits::STOP_GRACE);
+    }
+}
+
+/// A random number for jitter.
+fn dice() -> u64 {
+    u64::from_le_bytes(crypto::random())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Threads `poll-N`: ask the portal for the events of every working agent, page by page, and hand
+//! the pages to `inbound::ingest`. Several threads share one timetable, so that an agent whose call
+//! hangs holds back nobody else; one agent has one call at a time. Own the subscription and the
+//! pace; refuse to know what an event says.
+//!
+//! Woken by the next due agent, a nudge, or a hint that some agent changed. Ended by the stop
+//! request, after the call in progress.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+
+use crate::agents::registry::Registry;
+use crate::base::clock;
+use crate::base::threads::Stop;
+use crate::bitrix::methods;
+use crate::domain::agent::AgentState;
+use crate::domain::failure::Class;
+use crate::domain::failure::Failure;
+use crate::domain::ids::AgentName;
+use crate::domain::ids::UserId;
+use crate::gateway::BindingStatus;
+use crate::inbound::dice;
+use crate::inbound::gate::Gate;
+use crate::inbound::ingest::Ingest;
+use crate::inbound::ingest::Reader;
+use crate::inbound::timetable::Due;
+use crate::inbound::timetable::Next;
+use crate::inbound::timetable::Timetable;
+use crate::inbound::timetable::Turn;
+use crate::limits;
+use crate::store;
+use crate::store::Store;
+
+/// What the polling threads are made of.
+pub(in crate::inbound) struct PollParts {
+    /// Has the cursors.
+    pub store: Store,
+    /// Acts as the agents.
+    pub registry: Arc<Registry>,
+    /// Takes the pages.
+    pub ingest: Ingest,
+    /// Wakes the relay.
+    pub gate: Arc<Gate>,
+    /// Takes agent states that the gateway is to be told.
+    pub notes: Sender<BindingStatus>,
+    /// Agents that are to be asked at once.
+    pub nudges: Receiver<AgentName>,
+    /// Hints that some agent changed.
+    pub changes: Receiver<()>,
+    /// Ends the threads.
+    pub stop: Stop,
+}
+
+/// Shared by the polling threads.
+pub(in crate::inbound) struct Poll {
+    parts: PollParts,
+    plan: Mutex<Plan>,
+}
+
+struct Plan {
+    timetable: Timetable,
+    /// The states that the gateway was told, or will be.
+    told: HashMap<AgentName, (AgentState, String)>,
+}
+
+/// Why a turn failed.
+enum Setback {
+    Portal(Failure),
+    Store(store::Error),
+}
+
+impl From<Failure> for Setback {
+    fn from(failure: Failure) -> Setback {
+        Setback::Portal(failure)
+    }
+}
+
+impl From<store::Error> for Setback {
+    fn from(error: store::Error) -> Setback {
+        Setback::Store(error)
+    }
+}
+
+impl Poll {
+    /// With agents asked at these intervals, in conversation and otherwise.
+    pub fn new(parts: PollParts, active: Duration, idle: Duration) -> Poll {
+        let plan = Plan { timetable: Timetable::new(active, idle), told: HashMap::new() };
+        let poll = Poll { parts, plan: Mutex::new(plan) };
+        poll.look_at_agents();
+        poll
+    }
+
+    /// A thread's body.
+    pub fn run(&self) {
+        while !self.parts.stop.is_set() {
+            if self.parts.changes.try_recv().is_ok() {
+                self.look_at_agents();
+            }
+            for agent in self.parts.nudges.try_iter() {
+                self.plan().timetable.nudge(&agent, Instant::now());
+            }
+            let next = self.plan().timetable.take(Instant::now());
+            match next {
+                Next::Due(due) => self.serve(&due),
+                Next::Wait(wait) => self.rest(wait),
+            }
+        }
+    }
+
+    /// Waits for whatever comes first.
+    fn rest(&self, wait: Duration) {
+        crossbeam_channel::select! {
+            recv(self.parts.stop.signal()) -> _ => {}
+            recv(self.parts.nudges) -> agent => if let Ok(agent) = agent {
+                self.plan().timetable.nudge(&agent, Instant::now());
+            },
+            recv(self.parts.changes) -> _ => self.look_at_agents(),
+            // Seldom enough to look for what a lost hint would have told.
+            default(wait) => if wait == limits::POLL_LOOK_EVERY {
+                self.look_at_agents();
+            },
+        }
+    }
+
+    /// Takes over which agents work, and has the gateway told of those that changed.
+    fn look_at_agents(&self) {
+        let agents = self.parts.registry.agents();
+        let working: Vec<(AgentName, UserId)> = agents
+            .iter()
+            .filter(|agent| agent.state.works())
+            .filter_map(|agent| Some((agent.name.clone(), agent.user?)))
+            .collect();
+        let mut plan = self.plan();
+        plan.timetable.set_agents(&working, Instant::now());
+        plan.told.retain(|name, _| agents.iter().any(|agent| agent.name == *name));
+        for agent in agents {
+            let standing = (agent.state, agent.reason.clone());
+            if plan.told.get(&agent.name) == Some(&standing) {
+                continue;
+            }
+            let note = BindingStatus {
+                agent: agent.name.clone(),
+                state: agent.state,
+                reason: agent.reason,
+                at: clock::now(),
+            };
+            // When there is no room it is told at the next look.
+            if self.parts.notes.try_send(note).is_ok() {
+                plan.told.insert(agent.name, standing);
+            }
+        }
+    }
+
+    /// One turn of an agent, and what follows from it for the next.
+    fn serve(&self, due: &Due) {
+        let outcome = self.turn(due);
+        let (now, agent) = (Instant::now(), &due.agent);
+        let mut plan = self.plan();
+        let timetable = &mut plan.timetable;
+        match outcome {
+            Ok(turn) => timetable.done(agent, turn, now),
+            Err(Setback::Portal(failure)) if failure.class == Class::MethodMissing => {
+                log::warn!("event_log_missing agent={agent} method={}", failure.method);
+                timetable.unsupported(agent, now);
+            }
+            Err(Setback::Portal(failure)) => {
+                let streak = timetable.failed(agent, failure.retry_after, now, dice());
+                // The first of a row says it; what goes on is told by the agent's state, as is an
+                // identity that is lost.
+                if streak == 1 && failure.class != Class::IdentityLost {
+                    log::warn!("poll_failed agent={agent} {failure}");
+                }
+            }
+            Err(Setback::Store(why)) => {
+                log::error!("events_not_committed agent={agent} reason={why:?}");
+                timetable.failed(agent, None, now, dice());
+            }
+        }
+    }
+
+    /// Reads pages until there is no more, or this turn has had its share.
+    fn turn(&self, due: &Due) -> Result<Turn, Setback> {
+        let registry = &self.parts.registry;
+        if due.subscribe {
+            registry.call(&due.agent, &methods::event_subscribe())?;
+            self.plan().timetable.subscribed(&due.agent, due.user, Instant::now());
+        }
+        let mut turn = Turn { talk: false, more: false };
+        // Read anew each turn: the database is where the cursor lives.
+        let Some(row) = self.parts.store.agent(&due.agent)? else { return Ok(turn) };
+        let mut cursor = row.cursor;
+        let agents: HashSet<UserId> = registry.own_users();
+        let reader = Reader { agent: &due.agent, user: due.user, agents: &agents };
+        for _ in 0..limits::EVENT_PAGES_PER_TURN_MAX {
+            if self.parts.stop.is_set() {
+                return Ok(turn);
+            }
+            // INVARIANT: cursor after commit; `cursor` came from the store or from `ingest`.
+            let page =
+                registry.call(&due.agent, &methods::event_get(cursor, limits::EVENT_PAGE_MAX))?;
+            let has_more = page.has_more;
+            let taken = self.parts.ingest.page(reader, cursor, page, clock::now())?;
+            if taken.queued > 0 {
+                self.parts.gate.kick();
+            }
+            turn.talk |= taken.talk;
+            // A full page with nothing behind it, or an offset that does not move, ends the turn
+            // (b24: messenger §14 R4).
+            turn.more = has_more && taken.cursor > cursor;
+            if !turn.more {
+                break;
+            }
+            cursor = taken.cursor;
+        }
+        Ok(turn)
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        // Assignments of whole values only; a panic leaves nothing half done in it.
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

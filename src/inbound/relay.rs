@@ -1,0 +1,290 @@
+//! Threads `relay-N`: empty the outbox towards the gateway, the rows of one chat by one thread and in
+//! the order in which they were committed. A row waits for the one before it until that one is
+//! accepted or dead. Know neither portal nor filter; every fact is in the outbox, the order kept here
+//! is an index over it.
+//!
+//! Woken by a kick (rows were committed, the gateway is back), a due row, or the clock. Ended by the
+//! stop request, after the POST in progress.
+
+use std::collections::BTreeMap;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+
+use crate::base::clock;
+use crate::base::clock::UnixMs;
+use crate::base::metrics::Counter;
+use crate::base::metrics::count;
+use crate::base::threads::Stop;
+use crate::domain::ids::AgentName;
+use crate::domain::ids::ChatId;
+use crate::domain::ids::MemberId;
+use crate::domain::ids::RowId;
+use crate::domain::order::Order;
+use crate::domain::retry::Backoff;
+use crate::gateway::BindingStatus;
+use crate::gateway::Gateway;
+use crate::gateway::InboundMessage;
+use crate::gateway::Told;
+use crate::gateway::Verdict;
+use crate::inbound::dice;
+use crate::inbound::gate::Gate;
+use crate::inbound::gate::Pass;
+use crate::limits;
+use crate::store;
+use crate::store::Store;
+use crate::store::outbox::InboundRow;
+
+const BACKOFF: Backoff =
+    Backoff { first: limits::RELAY_RETRY_FIRST, most: limits::RELAY_RETRY_MAX };
+
+/// What orders rows: a chat as one agent sees it (b24: messenger §14 R6).
+type Lane = (AgentName, ChatId);
+
+/// What all relay threads share.
+#[derive(Clone)]
+pub(in crate::inbound) struct RelayParts {
+    /// Has the outbox.
+    pub store: Store,
+    /// Where rows go.
+    pub gateway: Arc<Gateway>,
+    /// Whether it may be tried.
+    pub gate: Arc<Gate>,
+    /// Ends the threads.
+    pub stop: Stop,
+}
+
+/// One thread's state.
+pub(in crate::inbound) struct Relay {
+    parts: RelayParts,
+    number: usize,
+    kicked: Receiver<()>,
+    /// Agent states to tell; the first thread alone gets any.
+    notes: Receiver<BindingStatus>,
+    untold: BTreeMap<AgentName, BindingStatus>,
+    order: Order<Lane>,
+    /// The last row of the outbox that this thread has looked at.
+    loaded: RowId,
+    reload_at: Instant,
+}
+
+impl Relay {
+    /// The thread of this number, nothing loaded yet.
+    pub fn new(
+        parts: RelayParts,
+        number: usize,
+        kicked: Receiver<()>,
+        notes: Receiver<BindingStatus>,
+    ) -> Relay {
+        Relay {
+            parts,
+            number,
+            kicked,
+            notes,
+            untold: BTreeMap::new(),
+            order: Order::new(),
+            loaded: RowId(0),
+            reload_at: Instant::now() + limits::RELAY_RELOAD_EVERY,
+        }
+    }
+
+    /// The thread's body.
+    pub fn run(mut self) {
+        while !self.parts.stop.is_set() {
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(wait)) => self.rest(wait),
+                Err(store::Error::Stopped) => return,
+                Err(why) => {
+                    log::error!("outbox_unusable reason={why:?}");
+                    self.parts.stop.wait(limits::INBOUND_STORE_RETRY);
+                }
+            }
+        }
+    }
+
+    /// Does one thing, or says how long there is nothing to do.
+    fn step(&mut self) -> store::Result<Option<Duration>> {
+        self.load()?;
+        for note in self.notes.try_iter() {
+            self.untold.insert(note.agent.clone(), note);
+        }
+        let now = clock::now();
+        let due = self.order.next_due();
+        let nothing_due = due.is_none_or(|due| due > now);
+        if nothing_due && self.untold.is_empty() {
+            let until_due = due.map(|due| due.since(now));
+            return Ok(Some(until_due.unwrap_or(limits::RELAY_RELOAD_EVERY)));
+        }
+        let pass = match self.parts.gate.enter(Instant::now()) {
+            Ok(pass) => pass,
+            Err(wait) => return Ok(Some(wait)),
+        };
+        if let Some((_, status)) = self.untold.pop_first() {
+            self.tell(pass, status);
+            return Ok(None);
+        }
+        match self.order.next(now) {
+            Some(row) => self.forward(pass, row)?,
+            None => self.parts.gate.unused(pass),
+        }
+        Ok(None)
+    }
+
+    /// Waits for whatever comes first.
+    fn rest(&mut self, wait: Duration) {
+        let until_reload = self.reload_at.saturating_duration_since(Instant::now());
+        crossbeam_channel::select! {
+            recv(self.parts.stop.signal()) -> _ => {}
+            recv(self.kicked) -> _ => {}
+            recv(self.notes) -> note => match note {
+                Ok(note) => {
+                    self.untold.insert(note.agent.clone(), note);
+                }
+                // Whoever told us is gone: the process is ending.
+                Err(_) => self.notes = crossbeam_channel::never(),
+            },
+            default(wait.min(until_reload)) => {}
+        }
+    }
+
+    /// Adds rows to the order that it does not have yet, as far as they fit.
+    fn load(&mut self) -> store::Result<()> {
+        if Instant::now() >= self.reload_at {
+            self.reload_at = Instant::now() + limits::RELAY_RELOAD_EVERY;
+            self.order = Order::new();
+            self.loaded = RowId(0);
+        }
+        // A due time further away than any we set comes from a clock that was wrong.
+        let latest = clock::now().plus(limits::RELAY_RETRY_MAX);
+        while self.order.len() < limits::RELAY_WINDOW_ROWS {
+            let rows = self.parts.store.outbox_after(self.loaded, limits::RELAY_PAGE_ROWS)?;
+            let full = rows.len() == limits::RELAY_PAGE_ROWS as usize;
+            for row in rows {
+                self.loaded = row.row;
+                let lane = (row.agent, row.inbound.chat);
+                if thread_of(&lane) == self.number {
+                    self.order.add(row.row, lane, row.due_at.min(latest));
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Posts a row that the order has given out, and gives it back.
+    fn forward(&mut self, pass: Pass, id: RowId) -> store::Result<()> {
+        let found = match self.read(id) {
+            Ok(found) => found,
+            Err(why) => {
+                self.parts.gate.unused(pass);
+                self.order.postponed(id, clock::now());
+                return Err(why);
+            }
+        };
+        let Some((row, member)) = found else {
+            // A person dropped it, or its agent is gone.
+            self.parts.gate.unused(pass);
+            self.order.done(id);
+            return Ok(());
+        };
+        let inbound = &row.inbound;
+        let verdict = self.parts.gateway.post(&InboundMessage {
+            member: &member,
+            agent: &row.agent,
+            dialog: inbound.dialog,
+            id: inbound.message,
+            text: &inbound.text,
+            sender: inbound.sender,
+            sender_name: &inbound.sender_name,
+            mentioned: inbound.mentioned,
+            reply_to: inbound.reply_to,
+            sent_at: inbound.sent_at,
+        });
+        self.parts.gate.leave(pass, &verdict, Instant::now(), dice());
+        self.settle(&row, &verdict);
+        Ok(())
+    }
+
+    /// The row as it now is, and the portal it came from.
+    fn read(&self, id: RowId) -> store::Result<Option<(InboundRow, MemberId)>> {
+        let Some(row) = self.parts.store.outbox_row(id)? else { return Ok(None) };
+        let identity = self.parts.store.agent(&row.agent)?.and_then(|agent| agent.identity);
+        // Without an identity nothing can have been received; should the database say so
+        // nevertheless, the key lacks the portal and is as stable as with it.
+        let member = identity.map_or_else(|| MemberId(String::new()), |identity| identity.member);
+        Ok(Some((row, member)))
+    }
+
+    /// Records what became of a row.
+    fn settle(&mut self, row: &InboundRow, verdict: &Verdict) {
+        let (id, agent, message) = (row.row, &row.agent, row.inbound.message);
+        let store = &self.parts.store;
+        match verdict {
+            Verdict::Accepted => {
+                self.record(id, |now| store.inbound_accepted(id, now));
+                count(Counter::MessagesRelayed);
+                log::info!("message_relayed agent={agent} message={message}");
+                self.order.done(id);
+            }
+            Verdict::Refused { code } => {
+                self.record(id, |now| store.inbound_dead(id, code, now));
+                count(Counter::MessagesDead);
+                log::warn!("message_dead agent={agent} message={message} code={code}");
+                self.order.done(id);
+            }
+            Verdict::Retry { code, .. } => {
+                let delay = BACKOFF.delay(row.attempts.saturating_add(1), dice());
+                let due = clock::now().plus(delay);
+                if let Err(why) = store.inbound_retry(id, due, code) {
+                    // Only the count of attempts is lost; the order here knows when to go on.
+                    log::warn!("outbox_unusable reason={why:?}");
+                }
+                self.order.postponed(id, due);
+            }
+            // The gate rules when the next one goes; nothing is wrong with this row.
+            Verdict::SecretRefused { .. } => self.order.postponed(id, clock::now()),
+        }
+    }
+
+    /// Records an end, however long the database refuses: a message that the gateway has must not
+    /// be sent again because a disk is full. Given up only when the process ends; the same message
+    /// then goes again with the same key.
+    fn record(&self, id: RowId, change: impl Fn(UnixMs) -> store::Result<()>) {
+        let mut told = false;
+        while let Err(why) = change(clock::now()) {
+            if !told {
+                log::error!("outbox_not_recorded row={id} reason={why:?}");
+                told = true;
+            }
+            let closed = why == store::Error::Stopped;
+            if closed || self.parts.stop.wait(limits::INBOUND_STORE_RETRY) {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, pass: Pass, status: BindingStatus) {
+        let outcome = self.parts.gateway.binding_status(&status);
+        self.parts.gate.told(pass, outcome, Instant::now(), dice());
+        if outcome == Told::Unanswered {
+            // Tried again, which also finds out when the gateway is back while nobody writes.
+            self.untold.insert(status.agent.clone(), status);
+        }
+    }
+}
+
+/// Which thread carries a lane. Equal within one run, which is all that order needs.
+fn thread_of(lane: &Lane) -> usize {
+    let mut hasher = DefaultHasher::new();
+    lane.hash(&mut hasher);
+    // The remainder is below a small number of threads.
+    (hasher.finish() % limits::RELAY_THREADS as u64) as usize
+}

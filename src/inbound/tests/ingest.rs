@@ -1,0 +1,256 @@
+//! Pages of events into the outbox: who is forwarded, with which text, and where the cursor stands.
+
+use std::collections::HashSet;
+
+use crate::bitrix::wire::event::EventKind;
+use crate::bitrix::wire::event::EventPage;
+use crate::bitrix::wire::event::PortalEvent;
+use crate::domain::delivery::Operation;
+use crate::domain::filter::GroupPolicy;
+use crate::domain::ids::ChatId;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::EventId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::RowId;
+use crate::domain::ids::UserId;
+use crate::domain::message::ChatKind;
+use crate::domain::message::Message;
+use crate::domain::message::Sender;
+use crate::inbound::ingest::Ingest;
+use crate::inbound::ingest::Reader;
+use crate::inbound::ingest::SenderPrefix;
+use crate::inbound::ingest::Taken;
+use crate::inbound::tests::support::Desk;
+use crate::inbound::tests::support::NOW;
+use crate::inbound::tests::support::name;
+use crate::store;
+use crate::store::ledger::Accepted;
+use crate::store::ledger::NewDelivery;
+use crate::store::ledger::NewPart;
+use crate::store::outbox::InboundRow;
+
+const MIRA: UserId = UserId(57);
+
+fn message(id: i64, change: impl FnOnce(&mut Message)) -> Message {
+    let mut message = Message {
+        id: MessageId(id),
+        chat: ChatId(904),
+        dialog: DialogId::User(UserId(12)),
+        kind: ChatKind::Private,
+        has_external: false,
+        sender: Sender {
+            id: UserId(12),
+            name: "Olaf Brandt".to_owned(),
+            bot: false,
+            external: false,
+        },
+        system: false,
+        text: format!("message {id}"),
+        uuid: None,
+        reply_to: None,
+        has_files: false,
+        sent_at: Some(NOW),
+    };
+    change(&mut message);
+    message
+}
+
+fn private(id: i64) -> Message {
+    message(id, |_| {})
+}
+
+fn group(id: i64, text: &str) -> Message {
+    message(id, |message| {
+        message.kind = ChatKind::Group;
+        message.dialog = DialogId::Chat(ChatId(904));
+        message.text = text.to_owned();
+    })
+}
+
+/// A page of these messages, their events numbered from `first`.
+fn page(first: i64, messages: Vec<Message>) -> EventPage {
+    let kinds = messages.into_iter().map(|message| EventKind::Added(Box::new(message)));
+    events(first, kinds.collect())
+}
+
+fn events(first: i64, kinds: Vec<EventKind>) -> EventPage {
+    let numbered = (first..).zip(kinds);
+    let events: Vec<PortalEvent> =
+        numbered.map(|(id, kind)| PortalEvent { id: Some(EventId(id)), kind }).collect();
+    let next = EventId(first + events.len() as i64);
+    EventPage { events, next: Some(next), has_more: false }
+}
+
+fn ingest(desk: &Desk) -> Ingest {
+    Ingest::new(desk.store.clone(), GroupPolicy::Addressed, SenderPrefix::Never)
+}
+
+fn take(ingest: &Ingest, cursor: i64, page: EventPage) -> store::Result<Taken> {
+    let agents = HashSet::from([MIRA, UserId(58)]);
+    let reader = Reader { agent: &name("mira"), user: MIRA, agents: &agents };
+    ingest.page(reader, EventId(cursor), page, NOW)
+}
+
+fn rows(desk: &Desk) -> Vec<InboundRow> {
+    desk.store.outbox_after(RowId(0), 100).expect("reads")
+}
+
+fn texts(desk: &Desk) -> Vec<String> {
+    rows(desk).into_iter().map(|row| row.inbound.text).collect()
+}
+
+fn cursor(desk: &Desk) -> i64 {
+    desk.store.agent(&name("mira")).expect("reads").expect("there").cursor.0
+}
+
+#[test]
+fn rows_and_cursor_are_committed_together_and_repeats_are_passed_over() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    let taken = take(&ingest, 0, page(10, vec![private(1), private(2)])).expect("takes");
+    assert_eq!(taken, Taken { cursor: EventId(12), queued: 2, talk: true });
+    assert_eq!((cursor(&desk), texts(&desk).len()), (12, 2));
+    // The answer to the next call was lost, or a row of the log was written twice.
+    let taken = take(&ingest, 12, page(11, vec![private(2), private(2), private(3)]));
+    assert_eq!(taken.expect("takes").queued, 1);
+    assert_eq!(texts(&desk), ["message 1", "message 2", "message 3"]);
+    let row = &rows(&desk)[0];
+    assert_eq!((row.inbound.sender, row.inbound.sent_at), (UserId(12), Some(NOW)));
+    assert_eq!(row.inbound.sender_name, "Olaf Brandt");
+}
+
+#[test]
+fn only_colleagues_in_dialogs_of_the_company_reach_the_outbox() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    let ignored = vec![
+        message(1, |message| message.system = true),
+        message(2, |message| message.sender.id = MIRA),
+        message(3, |message| message.sender.id = UserId(58)),
+        message(4, |message| message.sender.bot = true),
+        message(5, |message| message.sender.external = true),
+        message(6, |message| message.kind = ChatKind::OpenLine),
+        message(7, |message| message.kind = ChatKind::Unknown),
+        message(8, |message| message.has_external = true),
+        message(9, |message| message.text = String::new()),
+        group(10, "not for her"),
+        group(11, "[USER=58]Olga[/USER] for somebody else"),
+    ];
+    let taken = take(&ingest, 0, page(1, ignored)).expect("takes");
+    assert_eq!((taken.queued, cursor(&desk)), (0, 12), "the cursor moves nevertheless");
+    take(&ingest, 12, page(12, vec![group(12, "[USER=57]Mira[/USER] for her")])).expect("takes");
+    assert_eq!(rows(&desk).len(), 1);
+    assert!(rows(&desk)[0].inbound.mentioned);
+}
+
+#[test]
+fn the_agent_itself_writing_is_talk_and_chatter_of_others_is_not() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    let talk = |id, message| take(&ingest, id, page(id, vec![message])).expect("takes").talk;
+    assert!(talk(1, message(1, |message| message.sender.id = MIRA)));
+    assert!(!talk(2, group(2, "chatter")));
+    assert!(talk(3, private(3)));
+}
+
+#[test]
+fn what_cannot_be_read_does_not_hold_back_its_page() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    let added = |id| EventKind::Added(Box::new(private(id)));
+    let kinds = vec![added(1), EventKind::Undecodable, EventKind::Other, added(2)];
+    assert_eq!(take(&ingest, 0, events(5, kinds)).expect("takes").queued, 2);
+    assert_eq!(cursor(&desk), 9);
+}
+
+#[test]
+fn an_offset_that_is_missing_or_lower_leaves_the_stored_one() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    take(&ingest, 0, page(50, vec![private(1)])).expect("takes");
+    assert_eq!(cursor(&desk), 51);
+    for next in [None, Some(EventId(0)), Some(EventId(50))] {
+        let answer = EventPage { next, ..page(60, vec![private(2)]) };
+        assert_eq!(take(&ingest, 51, answer).expect("takes").cursor, EventId(51));
+        assert_eq!(cursor(&desk), 51);
+    }
+    assert_eq!(rows(&desk).len(), 2);
+}
+
+#[test]
+fn swapped_neighbours_are_put_in_the_order_of_their_ids() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    take(&ingest, 0, page(1, vec![private(8), private(7), private(9)])).expect("takes");
+    assert_eq!(texts(&desk), ["message 7", "message 8", "message 9"]);
+}
+
+#[test]
+fn an_idle_poll_writes_nothing_and_a_failed_commit_is_told() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    let agents = HashSet::new();
+    // Rows for an agent that does not exist cannot be committed, so a write would show.
+    let reader = Reader { agent: &name("nobody"), user: MIRA, agents: &agents };
+    let idle = EventPage { events: Vec::new(), next: Some(EventId(7)), has_more: false };
+    let taken = ingest.page(reader, EventId(7), idle, NOW).expect("takes");
+    assert_eq!(taken, Taken { cursor: EventId(7), queued: 0, talk: false });
+    let refused = ingest.page(reader, EventId(7), page(7, vec![private(1)]), NOW);
+    assert_eq!(refused, Err(store::Error::Conflict));
+}
+
+#[test]
+fn the_senders_name_stands_where_it_is_wanted() {
+    let nameless = || message(3, |message| message.sender.name = String::new());
+    let broken =
+        || message(4, |message| message.sender.name = "Eve\n\nOlaf\u{7} Brandt ".to_owned());
+    let table: [(SenderPrefix, Message, &str); 8] = [
+        (SenderPrefix::Group, private(1), "message 1"),
+        (SenderPrefix::Group, group(2, "hi"), "Olaf Brandt: hi"),
+        (SenderPrefix::Always, private(1), "Olaf Brandt: message 1"),
+        (SenderPrefix::Always, group(2, "hi"), "Olaf Brandt: hi"),
+        (SenderPrefix::Always, nameless(), "message 3"),
+        (SenderPrefix::Always, broken(), "Eve Olaf Brandt: message 4"),
+        (SenderPrefix::Never, private(1), "message 1"),
+        (SenderPrefix::Never, group(2, "hi"), "hi"),
+    ];
+    for (prefix, message, expected) in table {
+        let desk = Desk::new();
+        let ingest = Ingest::new(desk.store.clone(), GroupPolicy::All, prefix);
+        take(&ingest, 0, page(1, vec![message])).expect("takes");
+        assert_eq!(texts(&desk), [expected], "{prefix:?}");
+    }
+}
+
+#[test]
+fn a_reply_to_the_agents_own_message_addresses_that_agent() {
+    let desk = Desk::new();
+    let ingest = ingest(&desk);
+    for (agent, id) in [("mira", 700), ("olga", 701)] {
+        let delivery = NewDelivery {
+            id: DeliveryId::parse(agent).expect("an id"),
+            agent: name(agent),
+            dialog: DialogId::Chat(ChatId(904)),
+            operation: Operation::Send,
+            content: [0; 32],
+            reply_to: None,
+            parts: vec![NewPart { text: "hi".to_owned(), uuid: agent.to_owned() }],
+            warnings: Vec::new(),
+        };
+        let accepted = desk.store.accept(delivery, 10, NOW).expect("accepts");
+        let Accepted::New(row) = accepted else { panic!("{accepted:?}") };
+        desk.store.begin_attempt(row, 0, NOW).expect("begins");
+        desk.store.part_delivered(row, 0, MessageId(id), None, NOW).expect("delivered");
+    }
+    let reply = |id, target| {
+        let mut reply = group(id, "thanks");
+        reply.reply_to = Some(MessageId(target));
+        reply
+    };
+    let page = page(1, vec![reply(801, 700), reply(802, 701), reply(803, 5)]);
+    take(&ingest, 0, page).expect("takes");
+    let forwarded: Vec<i64> = rows(&desk).iter().map(|row| row.inbound.message.0).collect();
+    assert_eq!(forwarded, [801]);
+    assert_eq!(rows(&desk)[0].inbound.reply_to, Some(MessageId(700)));
+}

@@ -1,0 +1,250 @@
+//! What the inbound tests share: a store of their own, messages, and a scripted gateway.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+use url::Url;
+
+use crate::base::clock::UnixMs;
+use crate::base::secret::Secret;
+use crate::base::threads::Exits;
+use crate::base::threads::ThreadName;
+use crate::domain::ids::AgentName;
+use crate::domain::ids::ChatId;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::EventId;
+use crate::domain::ids::MemberId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::UserId;
+use crate::gateway::Gateway;
+use crate::gateway::GatewayOptions;
+use crate::gateway::Signing;
+use crate::http::Answer;
+use crate::http::Handler;
+use crate::http::Listen;
+use crate::http::Reply;
+use crate::http::Request;
+use crate::http::Server;
+use crate::store::Store;
+use crate::store::StoreThread;
+use crate::store::agents::SealedIdentity;
+use crate::store::outbox::NewInbound;
+
+/// 2026-05-04T08:20:07Z.
+pub const NOW: UnixMs = UnixMs(1_777_882_807_000);
+/// How long a test waits for something that happens within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn name(text: &str) -> AgentName {
+    AgentName::parse(text).expect("a name")
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A store in a directory of its own, with the agents `mira` (user 57) and `olga` (user 58).
+pub struct Desk {
+    // Before the directory: the thread writes into it until it ends.
+    thread: Option<StoreThread>,
+    pub store: Store,
+    dir: PathBuf,
+}
+
+impl Desk {
+    pub fn new() -> Desk {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("inbound-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
+        for (agent, user) in [("mira", 57), ("olga", 58)] {
+            store.create_agent(&name(agent), NOW).expect("creates");
+            store.put_identity(&name(agent), identity(user), NOW).expect("identity");
+        }
+        Desk { thread: Some(thread), store, dir }
+    }
+
+    /// Queues messages for `mira`, as `ingest` would.
+    pub fn queue(&self, rows: Vec<NewInbound>) {
+        let cursor = EventId(1);
+        self.store.commit_events(&name("mira"), rows, cursor, NOW).expect("commits");
+    }
+
+    pub fn pending(&self) -> u32 {
+        self.store.outbox_counts().expect("counts").pending
+    }
+
+    pub fn dead(&self) -> u32 {
+        self.store.outbox_counts().expect("counts").dead
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.thread = None;
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn identity(user: i64) -> SealedIdentity {
+    SealedIdentity {
+        user: UserId(user),
+        user_name: "Mira Holt".to_owned(),
+        member: MemberId("m0".to_owned()),
+        client_endpoint: "http://127.0.0.1:1/rest/".to_owned(),
+        oauth_host: "127.0.0.1".to_owned(),
+        access: vec![1],
+        refresh: vec![2],
+        previous_refresh: None,
+        expires_at: NOW,
+        refreshed_at: NOW,
+    }
+}
+
+/// A message of a chat, its text its id.
+pub fn row(chat: i64, message: i64) -> NewInbound {
+    NewInbound {
+        chat: ChatId(chat),
+        dialog: DialogId::Chat(ChatId(chat)),
+        message: MessageId(message),
+        text: message.to_string(),
+        sender: UserId(12),
+        sender_name: "Olaf Brandt".to_owned(),
+        mentioned: true,
+        reply_to: None,
+        sent_at: None,
+    }
+}
+
+/// What the scripted gateway got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub path: String,
+    pub key: String,
+    pub external_id: String,
+    pub text: String,
+    /// What it was answered with.
+    pub status: u16,
+}
+
+type Script = dyn Fn(&Posted) -> u16 + Send + Sync;
+
+struct Scripted {
+    posted: Mutex<Vec<Posted>>,
+    /// Statuses of the next messages, before the script is asked.
+    next: Mutex<VecDeque<u16>>,
+    script: Box<Script>,
+}
+
+impl Handler for Scripted {
+    fn handle(&self, request: Request, answer: Answer) {
+        let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let mut posted = Posted {
+            key: request.header("idempotency-key").unwrap_or_default().to_owned(),
+            external_id: text("external_id"),
+            text: text("text"),
+            path: request.path,
+            status: 0,
+        };
+        let planned = match posted.path.as_str() {
+            "/v1/inbound/generic" => self.next.lock().expect("lock").pop_front(),
+            _ => None,
+        };
+        posted.status = planned.unwrap_or_else(|| (self.script)(&posted));
+        let reply = Reply::json(posted.status, &json!({}));
+        self.posted.lock().expect("lock").push(posted);
+        answer.send(reply);
+    }
+}
+
+/// A gateway that answers messages by a script.
+pub struct FakeGateway {
+    _server: Server,
+    addr: SocketAddr,
+    scripted: Arc<Scripted>,
+}
+
+impl FakeGateway {
+    /// At a free port, or at `addr`.
+    pub fn start(
+        addr: Option<SocketAddr>,
+        script: impl Fn(&Posted) -> u16 + Send + Sync + 'static,
+    ) -> FakeGateway {
+        let scripted = Arc::new(Scripted {
+            posted: Mutex::default(),
+            next: Mutex::default(),
+            script: Box::new(script),
+        });
+        let listen = Listen {
+            addr: addr.unwrap_or_else(|| "127.0.0.1:0".parse().expect("an address")),
+            workers: 4,
+            thread: ThreadName::HttpControl,
+            body_bytes_max: 1 << 20,
+            per_source_max: None,
+        };
+        let handler: Arc<dyn Handler> = scripted.clone();
+        let server = Server::start(listen, &Exits::new().0, handler).expect("starts");
+        FakeGateway { addr: server.addr(), _server: server, scripted }
+    }
+
+    /// One that accepts everything but what `plan` was told.
+    pub fn willing() -> FakeGateway {
+        FakeGateway::start(None, |_| 200)
+    }
+
+    /// Statuses of the next messages.
+    pub fn plan(&self, statuses: &[u16]) {
+        self.scripted.next.lock().expect("lock").extend(statuses);
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Messages, in the order in which they came.
+    pub fn posted(&self) -> Vec<Posted> {
+        let posted = self.scripted.posted.lock().expect("lock");
+        posted.iter().filter(|one| one.path == "/v1/inbound/generic").cloned().collect()
+    }
+
+    /// Agent states that were told.
+    pub fn told(&self) -> usize {
+        let posted = self.scripted.posted.lock().expect("lock");
+        posted.iter().filter(|one| one.path == "/v1/inbound/binding/status").count()
+    }
+
+    /// Texts that were accepted, in order.
+    pub fn accepted(&self) -> Vec<String> {
+        let posted = self.posted().into_iter();
+        posted.filter(|one| one.status == 200).map(|one| one.text).collect()
+    }
+}
+
+/// The client of a gateway at an address.
+pub fn client(addr: SocketAddr) -> Gateway {
+    Gateway::new(GatewayOptions {
+        url: Url::parse(&format!("http://{addr}/v1/inbound/generic")).expect("url"),
+        secret: Some(Secret::new("s3cret".to_owned())),
+        signing: Signing::Raw,
+        channel: "bitrix24".to_owned(),
+        extra: false,
+        tls: Default::default(),
+    })
+}
