@@ -237,3 +237,10 @@ pub const POLL_RETRY_FIRST: Duration = Duration::from_secs(1);
 pub const POLL_RETRY_MAX: Duration = Duration::from_secs(60);
 /// Nudges that may wait for the polling thread; one more is dropped, which costs an interval.
 pub const NUDGES_MAX: usize = 64;
+
+// ---- supervision ------------------------------------------------------------------------------
+
+/// How soon a thread that ended unasked is noticed. A signal is noticed at once.
+pub const SUPERVISE_TICK: Duration = Duration::from_millis(500);
+/// Connections one address may keep open on the public consent listener: a browser uses six.
+pub const HTTP_CONSENT_PER_SOURCE_MAX: usize = 16;

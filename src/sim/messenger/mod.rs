@@ -1,6 +1,41 @@
-//! The messenger of the model portal: chats, messages, events, files. The state lives in
-//! [`Messenger`] inside the world; `rest` asks [`scopes`] whether a method exists and what it
-//! needs, and calls [`call`] once the caller is authorized.
+//! The messenger of the model portal: chats, messages, the table of UUIDs, the event log. The state
+//! lives in [`Messenger`] inside the world; `rest` asks [`scopes`] whether a method exists and what
+//! it needs, and calls [`call`] once the caller is authorized.
+//!
+//! # Modelled, by the quirk numbers of b24 messenger §15
+//!
+//! - Q1, Q2, Q2a, Q3 event log: portal-wide ids with gaps, rows and subscription per user,
+//!   destructive offsets, clamped limit, 60 s empty cache, 24 h retention, counter reset (`log`).
+//! - Q4, Q6, Q7 what is logged, for whom and when; loss, inversion, double row of the notes chat;
+//!   the shape of payloads with its switches (`event`, `log`).
+//! - Q8 a portal without `im.v2` ([`MessengerSwitches::no_event_log`]).
+//! - Q9, Q10, Q11 reading history and the recent list (`history`, `recent`).
+//! - Q13 empty arrays and dates (`php`, `clock` of the core); Q16 error codes; Q25 reading with a
+//!   user id creates the chat; Q26 case of names.
+//! - Q14 UUIDs: portal-wide, same id, in-flight refusal, stuck for an hour, ignored forms, purge
+//!   (`message`); Q15 lost answers are `Fault::ActAndDropAnswer`.
+//! - Q17 saving (`save`); Q18 reading (`read`).
+//!
+//! # Not modelled yet
+//!
+//! - Methods that answer `ERROR_METHOD_NOT_FOUND` here: update, delete, like and reactions (Q5, Q19,
+//!   Q20), typing (Q21), files (Q22, Q23), read marks (half of Q24), counters and search (Q12),
+//!   `im.recent.get`, `im.dialog.get`, `im.chat.*`. UPDATE, DELETE and REACTION events come with
+//!   them. Attachments, keyboards, link previews, disappearing messages, pins, hidden dialogs.
+
+pub mod event;
+pub mod history;
+pub mod log;
+pub mod message;
+pub mod read;
+pub mod recent;
+pub mod save;
+pub mod scene;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::time::Duration;
 
 use super::call::Context;
 use super::call::Reply;
@@ -8,24 +43,206 @@ use super::call::RestError;
 use super::call::Scopes;
 use super::params::Params;
 use super::world::World;
+use crate::base::clock::UnixMs;
+use log::EventLog;
+
+/// A chat.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// Its id.
+    pub id: u64,
+    /// Type letter: `P C O L N J T A B X S` (b24: messenger §2).
+    pub letter: char,
+    /// Extended type: `private`, `chat`, `open`, `lines` and so on.
+    pub kind: String,
+    /// Title; empty for a private chat.
+    pub title: String,
+    /// Who made it.
+    pub owner: u64,
+    /// Who takes part.
+    pub members: BTreeSet<u64>,
+    /// `LINES` for an Open Line, else mostly empty.
+    pub entity_type: String,
+    /// Input is switched off.
+    pub silent: bool,
+    /// Messages in order.
+    pub messages: Vec<u64>,
+    /// Up to where each member has read.
+    pub read_to: HashMap<u64, u64>,
+    /// The chat above a comment thread.
+    pub parent: u64,
+}
+
+/// A message as it is stored.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its id.
+    pub id: u64,
+    /// Its chat.
+    pub chat: u64,
+    /// Who wrote it; 0 for the system.
+    pub author: u64,
+    /// As stored; readers get what `read` makes of it.
+    pub text: String,
+    /// When.
+    pub at: UnixMs,
+    /// The client-made UUID.
+    pub uuid: Option<String>,
+    /// The message it answers.
+    pub reply_to: Option<u64>,
+    /// Files attached.
+    pub files: Vec<u64>,
+    /// Whether a notice of the portal.
+    pub system: bool,
+}
+
+/// A claimed UUID (b24: messenger §6.2).
+#[derive(Clone, Debug)]
+struct Claim {
+    at: UnixMs,
+    /// The message and when it was linked; before that the claim is in flight.
+    message: Option<(u64, UnixMs)>,
+}
+
+/// What the reference marks uncertain, or what goes wrong by itself on real portals.
+#[derive(Clone, Debug)]
+pub struct MessengerSwitches {
+    /// How long after the sender's answer its background job runs: links the UUID, writes events.
+    pub background: Duration,
+    /// Every n-th event is never written; zero for none.
+    pub lose_every: u64,
+    /// Neighbouring events of different messages are written in inverted order.
+    pub invert: bool,
+    /// Ids that are skipped between two events.
+    pub gap: u64,
+    /// `nextOffset` is null when there are no events.
+    pub null_offset: bool,
+    /// The documented shapes: no snake-case twins, `""` for an absent uuid, `Y` and `N`.
+    pub documented_shapes: bool,
+    /// The portal has no `im.v2.Event.*`.
+    pub no_event_log: bool,
+    /// Unsubscribing keeps written events, as documented.
+    pub unsubscribe_keeps: bool,
+    /// A veto of another module: the UUID is claimed, the message refused.
+    pub veto: Option<String>,
+    /// `FIRST_ID` pages come in no order.
+    pub shuffled: bool,
+}
+
+impl Default for MessengerSwitches {
+    fn default() -> MessengerSwitches {
+        MessengerSwitches {
+            background: Duration::from_millis(50),
+            lose_every: 0,
+            invert: false,
+            gap: 2,
+            null_offset: false,
+            documented_shapes: false,
+            no_event_log: false,
+            unsubscribe_keeps: false,
+            veto: None,
+            shuffled: false,
+        }
+    }
+}
 
 /// Everything the messenger remembers.
 #[derive(Debug, Default)]
-pub struct Messenger {}
+pub struct Messenger {
+    /// See [`MessengerSwitches`].
+    pub switches: MessengerSwitches,
+    /// Chats by id.
+    pub chats: BTreeMap<u64, Chat>,
+    /// Messages by id; ids are portal-wide.
+    pub messages: BTreeMap<u64, Message>,
+    /// The event log.
+    pub log: EventLog,
+    private: HashMap<(u64, u64), u64>,
+    uuids: HashMap<String, Claim>,
+}
 
 /// What a method of the messenger needs; `None` when this portal does not have the method.
-pub fn scopes(_world: &World, _method: &str) -> Option<Scopes> {
-    None
+pub fn scopes(world: &World, method: &str) -> Option<Scopes> {
+    const IM: Scopes = &["im"];
+    match method {
+        "im.v2.event.subscribe" | "im.v2.event.unsubscribe" | "im.v2.event.get" => {
+            (!world.messenger.switches.no_event_log).then_some(IM)
+        }
+        "im.message.add" | "im.dialog.messages.get" | "im.recent.list" => Some(IM),
+        _ => None,
+    }
 }
 
 /// Runs one method of the messenger; `method` is lower-cased and known to [`scopes`].
 ///
 /// # Errors
 /// The portal's refusals.
-pub fn call(
-    _context: &mut Context<'_>,
-    _method: &str,
-    _params: &Params,
-) -> Result<Reply, RestError> {
-    Err(RestError::method_not_found())
+pub fn call(context: &mut Context<'_>, method: &str, params: &Params) -> Result<Reply, RestError> {
+    log::catch_up(context.world);
+    match method {
+        "im.v2.event.subscribe" => Ok(log::subscribe(context)),
+        "im.v2.event.unsubscribe" => Ok(log::unsubscribe(context)),
+        "im.v2.event.get" => Ok(log::get(context, params)),
+        "im.message.add" => message::add(context, params),
+        "im.dialog.messages.get" => history::get(context, params),
+        "im.recent.list" => Ok(recent::list(context, params)),
+        _ => Err(RestError::method_not_found()),
+    }
+}
+
+impl Messenger {
+    /// The private chat of two people, made when there is none.
+    pub fn private_chat(&mut self, one: u64, other: u64) -> u64 {
+        let key = (one.min(other), one.max(other));
+        if let Some(chat) = self.private.get(&key) {
+            return *chat;
+        }
+        let chat = self.new_chat('P', "private", "", one, BTreeSet::from([one, other]));
+        self.private.insert(key, chat);
+        chat
+    }
+
+    /// A new chat; its id.
+    pub fn new_chat(
+        &mut self,
+        letter: char,
+        kind: &str,
+        title: &str,
+        owner: u64,
+        members: BTreeSet<u64>,
+    ) -> u64 {
+        let id = self.chats.last_key_value().map_or(901, |(last, _)| last + 1);
+        let entity_type = if letter == 'L' { "LINES" } else { "" };
+        let chat = Chat {
+            id,
+            letter,
+            kind: kind.to_owned(),
+            title: title.to_owned(),
+            owner,
+            members,
+            entity_type: entity_type.to_owned(),
+            silent: false,
+            messages: Vec::new(),
+            read_to: HashMap::new(),
+            parent: 0,
+        };
+        self.chats.insert(id, chat);
+        id
+    }
+
+    /// The dialog id of a chat as a member sees it: in a private chat the other's user id.
+    pub fn dialog_of(&self, chat: u64, member: u64) -> String {
+        let Some(chat) = self.chats.get(&chat) else { return format!("chat{chat}") };
+        if chat.letter != 'P' {
+            return format!("chat{}", chat.id);
+        }
+        let other = chat.members.iter().find(|user| **user != member);
+        other.unwrap_or(&member).to_string()
+    }
+
+    /// Whether somebody may read a chat: members, and colleagues in open chats
+    /// (b24: messenger §2).
+    fn may_read(&self, chat: &Chat, user: u64, colleague: bool) -> bool {
+        chat.members.contains(&user) || (matches!(chat.letter, 'O' | 'J') && colleague)
+    }
 }

@@ -1,0 +1,219 @@
+//! The event log (b24: messenger §3.1–§3.3): who subscribed, what was written for whom, and reading
+//! it by destructive offsets. Events are written by a background job after the sender's answer, so
+//! they wait in a queue until the model's clock has got there.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::super::call::Context;
+use super::super::call::Reply;
+use super::super::params::Params;
+use super::super::php;
+use super::super::world::World;
+use super::event;
+use crate::base::clock::UnixMs;
+
+/// How long rows are kept, read or not (§3.2 item 8).
+const RETENTION: Duration = Duration::from_secs(24 * 3600);
+/// How long "no events" is remembered (§3.2 item 9).
+const EMPTY_CACHE: Duration = Duration::from_secs(60);
+/// Largest page.
+const LIMIT_MAX: i64 = 1000;
+/// Rows kept of one user; a real table has no such bound, a test never reaches it.
+const ROWS_MAX: usize = 100_000;
+
+/// One row of the log.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its id.
+    pub id: u64,
+    /// `ONIMV2MESSAGEADD` and so on.
+    pub kind: &'static str,
+    /// When it was written.
+    pub at: UnixMs,
+    /// The payload as it was then.
+    pub data: Value,
+}
+
+/// Something the background job has to write.
+#[derive(Clone, Debug)]
+enum Job {
+    MessageAdded(u64),
+    Joined { chat: u64, user: u64 },
+}
+
+/// The log of the portal.
+#[derive(Debug, Default)]
+pub struct EventLog {
+    subscribed: BTreeSet<u64>,
+    rows: HashMap<u64, VecDeque<Row>>,
+    last_id: u64,
+    written: u64,
+    empty_until: HashMap<u64, UnixMs>,
+    queue: VecDeque<(UnixMs, Job)>,
+}
+
+impl EventLog {
+    /// The table's counter starts again, as after a restart of an old database or a restored
+    /// backup (§3.2 item 5, Q2a).
+    pub fn reset_counter(&mut self) {
+        self.last_id = 0;
+    }
+
+    /// Rows of a user that nobody acknowledged.
+    pub fn pending(&self, user: u64) -> usize {
+        self.rows.get(&user).map_or(0, VecDeque::len)
+    }
+
+    /// Whether a user's events are written.
+    pub fn is_subscribed(&self, user: u64) -> bool {
+        self.subscribed.contains(&user)
+    }
+
+    pub(super) fn message_added(&mut self, message: u64, at: UnixMs) {
+        self.queue.push_back((at, Job::MessageAdded(message)));
+    }
+
+    pub(super) fn joined(&mut self, chat: u64, user: u64, at: UnixMs) {
+        self.queue.push_back((at, Job::Joined { chat, user }));
+    }
+
+    fn push(&mut self, user: u64, kind: &'static str, at: UnixMs, data: Value, gap: u64) {
+        self.last_id += 1 + gap;
+        let rows = self.rows.entry(user).or_default();
+        if rows.len() >= ROWS_MAX {
+            rows.pop_front();
+        }
+        rows.push_back(Row { id: self.last_id, kind, at, data });
+        // A new row clears the memory of "nothing there".
+        self.empty_until.remove(&user);
+    }
+}
+
+/// Runs the background jobs whose time has come.
+pub fn catch_up(world: &mut World) {
+    let now = world.now();
+    let mut due = Vec::new();
+    while world.messenger.log.queue.front().is_some_and(|(at, _)| *at <= now) {
+        due.extend(world.messenger.log.queue.pop_front());
+    }
+    if world.messenger.switches.invert {
+        for pair in due.chunks_mut(2) {
+            pair.reverse();
+        }
+    }
+    for (at, job) in due {
+        write(world, at, &job);
+    }
+}
+
+fn write(world: &mut World, at: UnixMs, job: &Job) {
+    let (kind, recipients) = match job {
+        Job::MessageAdded(message) => ("ONIMV2MESSAGEADD", message_recipients(world, *message)),
+        Job::Joined { chat, .. } => {
+            let members = world.messenger.chats.get(chat).map(|chat| chat.members.clone());
+            ("ONIMV2JOINCHAT", members.unwrap_or_default().into_iter().collect())
+        }
+    };
+    for user in recipients {
+        if !world.messenger.log.subscribed.contains(&user) {
+            continue;
+        }
+        world.messenger.log.written += 1;
+        let lose_every = world.messenger.switches.lose_every;
+        if lose_every > 0 && world.messenger.log.written.is_multiple_of(lose_every) {
+            continue;
+        }
+        // The payload is a snapshot of the moment of writing (§3.3).
+        let data = match job {
+            Job::MessageAdded(message) => event::message_added(world, *message, user),
+            Job::Joined { chat, user: joined } => event::joined(world, *chat, *joined, user),
+        };
+        let gap = world.messenger.switches.gap;
+        world.messenger.log.push(user, kind, at, data, gap);
+    }
+}
+
+/// Both people of a private chat, active members of others; the notes chat has its owner twice
+/// (§3.3). Notifications are never logged.
+fn message_recipients(world: &World, message: u64) -> Vec<u64> {
+    let messenger = &world.messenger;
+    let Some(message) = messenger.messages.get(&message) else { return Vec::new() };
+    let Some(chat) = messenger.chats.get(&message.chat) else { return Vec::new() };
+    if chat.letter == 'S' {
+        return Vec::new();
+    }
+    let active = |user: &&u64| world.users.get(user).is_some_and(|user| user.active);
+    let mut recipients: Vec<u64> = chat.members.iter().filter(active).copied().collect();
+    if chat.letter == 'P' && recipients.len() == 1 && chat.members.len() == 1 {
+        recipients.push(recipients[0]);
+    }
+    recipients
+}
+
+/// `im.v2.Event.subscribe`: per user, idempotent.
+pub fn subscribe(context: &mut Context<'_>) -> Reply {
+    context.world.messenger.log.subscribed.insert(context.user);
+    Reply::from(json!(true))
+}
+
+/// `im.v2.Event.unsubscribe`: pending events go at once, unless the documentation is right.
+pub fn unsubscribe(context: &mut Context<'_>) -> Reply {
+    let messenger = &mut context.world.messenger;
+    messenger.log.subscribed.remove(&context.user);
+    if !messenger.switches.unsubscribe_keeps {
+        messenger.log.rows.remove(&context.user);
+    }
+    Reply::from(json!(true))
+}
+
+/// `im.v2.Event.get`. Parameters are case-sensitive (Q26).
+pub fn get(context: &mut Context<'_>, params: &Params) -> Reply {
+    let number = |name: &str, default| params.get(name).map_or(default, php::int);
+    let offset = u64::try_from(number("offset", 0)).unwrap_or(0);
+    let limit = number("limit", 100).clamp(1, LIMIT_MAX);
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let (user, now) = (context.user, context.now);
+    let world = &mut *context.world;
+    let log = &mut world.messenger.log;
+    let oldest = now.minus(RETENTION);
+    if let Some(rows) = log.rows.get_mut(&user) {
+        rows.retain(|row| row.at >= oldest && (offset == 0 || row.id >= offset));
+    }
+    if offset > 0 {
+        log.empty_until.remove(&user);
+    } else if log.empty_until.get(&user).is_some_and(|until| *until > now) {
+        // Only calls without an offset believe the memory (§3.2 item 9).
+        return page(world, &[], offset, false);
+    }
+    let rows: Vec<Row> = log.rows.get(&user).into_iter().flatten().take(limit).cloned().collect();
+    if rows.is_empty() {
+        log.empty_until.insert(user, now.plus(EMPTY_CACHE));
+    }
+    page(world, &rows, offset, rows.len() >= limit)
+}
+
+fn page(world: &World, rows: &[Row], offset: u64, has_more: bool) -> Reply {
+    let events: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "eventId": row.id,
+                "type": row.kind,
+                "date": world.time_text(row.at),
+                "data": row.data,
+            })
+        })
+        .collect();
+    let next = match rows.last() {
+        Some(row) => json!(row.id + 1),
+        None if world.messenger.switches.null_offset => Value::Null,
+        None => json!(offset),
+    };
+    Reply::from(json!({ "events": events, "nextOffset": next, "hasMore": has_more }))
+}

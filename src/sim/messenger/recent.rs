@@ -1,0 +1,133 @@
+//! `im.recent.list` (b24: messenger §4.1, Q11).
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::super::call::Context;
+use super::super::call::Reply;
+use super::super::org;
+use super::super::params::Params;
+use super::super::world::World;
+use super::Chat;
+use super::message::shown_text;
+
+const LIMIT_DEFAULT: i64 = 50;
+const LIMIT_MAX: i64 = 200;
+
+/// Reads a page of the caller's recent dialogs, newest activity first.
+pub fn list(context: &mut Context<'_>, params: &Params) -> Reply {
+    let user = context.user;
+    let world = &*context.world;
+    let limit = params.int_ci("LIMIT").filter(|limit| *limit > 0).unwrap_or(LIMIT_DEFAULT);
+    let limit = usize::try_from(limit.min(LIMIT_MAX)).unwrap_or(1);
+    let offset = params.int_ci("OFFSET").unwrap_or(params.start.unwrap_or(0));
+    let offset = usize::try_from(offset).unwrap_or(0);
+    let skip = |chat: &Chat| {
+        (params.yes_ci("SKIP_OPENLINES") && chat.letter == 'L')
+            || (params.yes_ci("SKIP_DIALOG") && chat.letter == 'P')
+            || (params.yes_ci("SKIP_CHAT") && matches!(chat.letter, 'C' | 'O'))
+    };
+    // Comment threads, notifications and external chats are not in this list.
+    let listed = |chat: &&Chat| {
+        chat.members.contains(&user)
+            && !matches!(chat.letter, 'T' | 'S' | 'X')
+            && !chat.messages.is_empty()
+            && !skip(chat)
+    };
+    let mut chats: Vec<&Chat> = world.messenger.chats.values().filter(listed).collect();
+    chats.sort_by_key(|chat| std::cmp::Reverse(chat.messages.last().copied()));
+    let page: Vec<Value> =
+        chats.iter().skip(offset).take(limit).map(|chat| item(world, chat, user)).collect();
+    let more = page.len() >= limit;
+    let next = more.then(|| i64::try_from(offset + page.len()).unwrap_or(i64::MAX));
+    let mut result = json!({
+        "items": page,
+        "hasMorePages": more,
+        "hasMore": more,
+        "copilot": null,
+        "messagesAutoDeleteConfigs": [],
+        "total": -1,
+    });
+    if let Some(next) = next {
+        result["next"] = json!(next);
+    }
+    Reply::from(result)
+}
+
+fn item(world: &World, chat: &Chat, user: u64) -> Value {
+    let last = chat.messages.last().and_then(|id| world.messenger.messages.get(id));
+    let read_to = chat.read_to.get(&user).copied().unwrap_or(0);
+    let unread = chat.messages.iter().filter(|id| **id > read_to).count();
+    let private = chat.letter == 'P';
+    let dialog = world.messenger.dialog_of(chat.id, user);
+    let date = last.map_or(json!(false), |message| json!(world.time_text(message.at)));
+    let companion = if private { dialog.parse().ok() } else { last.map(|m| m.author) };
+    let person = companion.and_then(|id| world.users.get(&id));
+    json!({
+        // A number for people, a text for chats.
+        "id": if private { json!(companion) } else { json!(dialog) },
+        "chat_id": chat.id,
+        "type": if private { "user" } else { "chat" },
+        "avatar": { "url": "", "color": "#ab7761" },
+        "title": if private { person.map(|p| p.full_name()).unwrap_or_default() } else { chat.title.clone() },
+        "message": {
+            "id": last.map_or(0, |message| message.id),
+            "text": last.map(|message| preview(&shown_text(world, message))).unwrap_or_default(),
+            "file": false,
+            "author_id": last.map_or(0, |message| message.author),
+            "attach": false,
+            "sticker": null,
+            "date": date,
+            "status": "received",
+            "uuid": last.and_then(|message| message.uuid.clone()),
+        },
+        "counter": unread,
+        "last_id": read_to,
+        "pinned": false,
+        "unread": false,
+        "has_reminder": false,
+        "date_update": date,
+        "date_last_activity": date,
+        "chat": chat_part(world, chat, private),
+        "user": person.map_or(json!({ "id": 0 }), |person| org::im_user(world, person)),
+        "options": [],
+    })
+}
+
+fn chat_part(world: &World, chat: &Chat, private: bool) -> Value {
+    if private {
+        return json!({ "text_field_enabled": true, "background_id": null, "mute_list": [] });
+    }
+    let external = chat.members.iter().filter_map(|id| world.users.get(id)).any(|u| u.external());
+    json!({
+        "id": chat.id,
+        "parent_chat_id": chat.parent,
+        "name": chat.title,
+        "owner": chat.owner,
+        "extranet": external,
+        "type": chat.kind,
+        "entity_type": chat.entity_type,
+        "mute_list": [],
+        "manager_list": [chat.owner],
+        "message_type": chat.letter.to_string(),
+        "user_counter": chat.members.len(),
+        "role": "MEMBER",
+        "text_field_enabled": !chat.silent,
+    })
+}
+
+/// Tags away, lines joined: never to be taken for the content.
+fn preview(text: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '[' => inside = true,
+            ']' if inside => inside = false,
+            '\n' if !inside => out.push(' '),
+            _ if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}

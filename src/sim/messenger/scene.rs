@@ -1,0 +1,173 @@
+//! People at their keyboards: what demo and tests let employees do and what they then see. Goes the
+//! same way as REST, so the agent's events come about as on a real portal.
+
+use std::collections::BTreeSet;
+
+use super::super::call::RestError;
+use super::super::portal::Portal;
+use super::super::world::World;
+use super::message::NewMessage;
+use super::message::shown_text;
+use super::message::store;
+use crate::base::clock::UnixMs;
+use crate::base::crypto;
+
+/// A message as readers get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its id.
+    pub id: u64,
+    /// Who wrote it; 0 for the system.
+    pub author: u64,
+    /// BB-code, as the portal's read parser returns it.
+    pub text: String,
+    /// The client-made UUID.
+    pub uuid: Option<String>,
+    /// The message it answers.
+    pub reply_to: Option<u64>,
+    /// When.
+    pub at: UnixMs,
+}
+
+impl World {
+    /// Somebody writes into a chat; the message's id.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn say_in(&mut self, author: u64, chat: u64, text: &str) -> Result<u64, RestError> {
+        // Official clients send a UUID with every message (b24: messenger §6.2).
+        let uuid = (author != 0).then(random_uuid);
+        let new = NewMessage { chat, author, text: text.to_owned(), uuid, reply_to: None };
+        let now = self.now();
+        store(self, now, new)
+    }
+}
+
+impl Portal {
+    /// The private chat of two people.
+    pub fn private_chat(&self, one: u64, other: u64) -> u64 {
+        self.world().messenger.private_chat(one, other)
+    }
+
+    /// A group chat; its id. Everybody's joining is told as on a real portal.
+    pub fn add_chat(&self, title: &str, owner: u64, members: &[u64]) -> u64 {
+        self.add_chat_of('C', "chat", title, owner, members)
+    }
+
+    /// A chat of another type letter (b24: messenger §2).
+    pub fn add_chat_of(
+        &self,
+        letter: char,
+        kind: &str,
+        title: &str,
+        owner: u64,
+        members: &[u64],
+    ) -> u64 {
+        let mut world = self.world();
+        let all: BTreeSet<u64> = members.iter().copied().chain([owner]).collect();
+        let chat = world.messenger.new_chat(letter, kind, title, owner, all.clone());
+        let at = world.now().plus(world.messenger.switches.background);
+        for user in all {
+            world.messenger.log.joined(chat, user, at);
+        }
+        chat
+    }
+
+    /// Somebody writes to a person.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn write_to(&self, author: u64, person: u64, text: &str) -> Result<u64, RestError> {
+        let mut world = self.world();
+        let chat = world.messenger.private_chat(author, person);
+        world.say_in(author, chat, text)
+    }
+
+    /// Somebody writes into a chat; author 0 is the system.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn say(&self, author: u64, chat: u64, text: &str) -> Result<u64, RestError> {
+        self.world().say_in(author, chat, text)
+    }
+
+    /// Somebody answers a message.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn reply(&self, author: u64, chat: u64, to: u64, text: &str) -> Result<u64, RestError> {
+        let mut world = self.world();
+        let now = world.now();
+        let new = NewMessage {
+            chat,
+            author,
+            text: text.to_owned(),
+            uuid: Some(random_uuid()),
+            reply_to: Some(to),
+        };
+        store(&mut world, now, new)
+    }
+
+    /// The messages of a chat in order, as readers get them.
+    pub fn shown(&self, chat: u64) -> Vec<Shown> {
+        let world = self.world();
+        let Some(chat) = world.messenger.chats.get(&chat) else { return Vec::new() };
+        let messages = chat.messages.iter().filter_map(|id| world.messenger.messages.get(id));
+        messages
+            .map(|message| Shown {
+                id: message.id,
+                author: message.author,
+                text: shown_text(&world, message),
+                uuid: message.uuid.clone(),
+                reply_to: message.reply_to,
+                at: message.at,
+            })
+            .collect()
+    }
+}
+
+/// A v4 UUID as clients make them.
+fn random_uuid() -> String {
+    let mut bytes: [u8; 16] = crypto::random();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = crypto::hex(&bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// The text as an employee's client shows it, roughly: tags away, quotes and code recognisable.
+pub fn client_text(text: &str) -> String {
+    let text = text
+        .replace("[code]", "\n    | ")
+        .replace("[/code]", "\n")
+        .replace('\u{200b}', "")
+        .replace('\u{a0}', " ");
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find('[') {
+        out.push_str(&rest[..start]);
+        let tag = &rest[start..];
+        let end = tag.find(']');
+        let known = ["b", "i", "u", "s", "url", "user", "chat", "size", "color"];
+        let name: String = tag[1..]
+            .trim_start_matches('/')
+            .chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect();
+        match end {
+            Some(end) if known.contains(&name.to_ascii_lowercase().as_str()) => {
+                rest = &tag[end + 1..];
+            }
+            _ => {
+                out.push('[');
+                rest = &tag[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    let lines = out.lines().map(|line| match line.strip_prefix(">>") {
+        Some(quoted) => format!("> {quoted}"),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
