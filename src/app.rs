@@ -1,1 +1,102 @@
-//! Not written yet.
+//! The composition root: builds every component from the settings, starts the threads, watches
+//! them, and stops everything in two phases. Decides nothing about messages. Called by `cli`.
+//!
+//! Start: signals blocked, then store, vault, agents, listeners bound (so that a taken port is told
+//! before anything runs), flows. Stop: refuse new work and let work in flight finish, then close
+//! and join; the store last, with a checkpoint.
+
+mod build;
+
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::base::signals::StopSignals;
+use crate::base::threads::Exit;
+use crate::base::threads::Exits;
+use crate::limits;
+use crate::settings::Settings;
+use build::Running;
+
+/// Where a generated control secret is kept, below the state directory.
+pub const CONTROL_SECRET_FILE: &str = "control.secret";
+
+/// How a run ended.
+pub enum Ended {
+    /// It was asked to, and everything stopped.
+    Stopped,
+    /// It could not start because of a setting; the text says which and what to do.
+    Settings(String),
+    /// It could not start or had to end; the text says why.
+    Failed(String),
+}
+
+/// Runs the connector until it is asked to stop or a thread ends unasked. `announce` gets the
+/// addresses really bound, once everything is up.
+pub fn run(settings: Settings, announce: &mut dyn FnMut(Value)) -> Ended {
+    // Before the first thread: threads inherit the mask.
+    let signals = StopSignals::block();
+    let (exits, ended) = Exits::new();
+    for warning in &settings.warnings {
+        log::warn!("setting_without_effect {warning}");
+    }
+    let started = Instant::now();
+    let running = match build::start(settings, &exits) {
+        Ok(running) => running,
+        Err(why) => return why,
+    };
+    let took_ms = started.elapsed().as_millis();
+    log::info!("connector_started version={} took_ms={took_ms}", env!("CARGO_PKG_VERSION"));
+    announce(json!({
+        "control": running.control.addr().to_string(),
+        "deliver": running.deliver.addr().to_string(),
+        "consent": running.consent.addr().to_string(),
+    }));
+    let unasked = supervise(&signals, &ended);
+    stop(running);
+    match unasked {
+        None => Ended::Stopped,
+        Some(exit) => Ended::Failed(format!("the thread {} ended", exit.name)),
+    }
+}
+
+/// Waits for a reason to stop: a signal (`None`), or a thread that ended though nobody asked it to.
+fn supervise(signals: &StopSignals, ended: &Receiver<Exit>) -> Option<Exit> {
+    loop {
+        // A signal wakes this at once; a dead thread is noticed within the tick.
+        if signals.wait(limits::SUPERVISE_TICK) {
+            log::info!("stop_asked");
+            return None;
+        }
+        if let Ok(exit) = ended.try_recv() {
+            log::error!("thread_ended thread={} panicked={}", exit.name, exit.panicked);
+            return Some(exit);
+        }
+    }
+}
+
+fn stop(running: Running) {
+    let deadline = Instant::now() + limits::STOP_GRACE;
+    let Running { mut control, mut deliver, mut consent, flows, transport, store } = running;
+    // Phase one: nothing new is read or taken; what is in flight finishes.
+    if let Some(mut flows) = flows {
+        flows.inbound.stop_polling();
+        flows.outbound.drain(deadline);
+        // Phase two: close and join.
+        deliver.stop();
+        consent.stop();
+        flows.inbound.stop(deadline);
+        // Calls of the timetable are cut: a renewal that was not stored is repeated at the start.
+        if let Some(transport) = transport {
+            transport.shutdown();
+        }
+        drop(flows.refresh);
+    }
+    deliver.stop();
+    consent.stop();
+    control.stop();
+    store.stop();
+    log::info!("connector_stopped");
+}

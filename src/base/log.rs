@@ -16,11 +16,26 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging to stderr. `filter` is an `env_logger` filter such as `info` or
-/// `info,aihummer_bitrix24=debug`. A second call changes nothing.
+/// This crate's name in filters.
+const OURS: &str = "aihummer_bitrix24";
+
+/// The filter really used: an operator's words apply to this crate. Libraries stay at warnings,
+/// whatever is asked for, because what they print at lower levels is not written with our secrets
+/// in mind.
+fn own_filter(filter: &str) -> String {
+    let words = filter.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let ours = words.filter_map(|word| match word.split_once('=') {
+        None => Some(format!("{OURS}={word}")),
+        Some((module, _)) => module.starts_with(OURS).then(|| word.to_owned()),
+    });
+    ours.fold("warn".to_owned(), |all, word| format!("{all},{word}"))
+}
+
+/// Starts logging to stderr. `filter` is a level such as `info`, or levels by module of this crate
+/// such as `info,aihummer_bitrix24::inbound=debug`. A second call changes nothing.
 pub fn start(filter: &str, format: Format) {
     let started = env_logger::Builder::new()
-        .parse_filters(filter)
+        .parse_filters(&own_filter(filter))
         .format(move |out, record| {
             let thread = std::thread::current();
             let thread = thread.name().unwrap_or("-");
@@ -47,4 +62,19 @@ pub fn start(filter: &str, format: Format) {
         .try_init();
     // Already started: only tests in one process come here.
     let _ = started;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_filter;
+
+    #[test]
+    fn libraries_stay_quiet_whatever_is_asked_for() {
+        assert_eq!(own_filter("debug"), "warn,aihummer_bitrix24=debug");
+        assert_eq!(
+            own_filter("info, aihummer_bitrix24::inbound=debug, ureq=trace"),
+            "warn,aihummer_bitrix24=info,aihummer_bitrix24::inbound=debug"
+        );
+        assert_eq!(own_filter(""), "warn");
+    }
 }

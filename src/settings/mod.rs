@@ -16,7 +16,12 @@ use url::Url;
 
 use crate::base::log::Format;
 use crate::base::secret::Secret;
+use crate::bitrix::client::RateRule;
+use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::AgentName;
+use crate::domain::limiter::Rate;
+use crate::gateway::Signing;
+use crate::inbound::SenderPrefix;
 use crate::limits;
 use crate::settings::read::Reader;
 use crate::settings::read::SettingError;
@@ -52,12 +57,12 @@ pub struct Settings {
     pub agents: Vec<AgentName>,
     /// The `channel` field.
     pub channel: String,
-    /// Whether the inbound header carries an HMAC of the body instead of the secret.
-    pub sign_hmac: bool,
+    /// What the inbound header carries.
+    pub signing: Signing,
     /// Whether the optional inbound fields are sent.
     pub inbound_extra: bool,
     /// What is forwarded from groups.
-    pub group_messages: GroupMessages,
+    pub group_messages: GroupPolicy,
     /// Where the sender's name is put before the text.
     pub sender_prefix: SenderPrefix,
     /// Whether agents may mention everyone.
@@ -83,7 +88,7 @@ pub struct Settings {
     /// Hosts reached without it.
     pub no_proxy: Vec<String>,
     /// Request rate.
-    pub rate: RateSetting,
+    pub rate: RateRule,
     /// Poll interval in conversation.
     pub poll_active: Duration,
     /// Poll interval when idle.
@@ -122,41 +127,6 @@ impl Settings {
         let rows: Vec<serde_json::Value> = rows.collect();
         serde_json::json!({ "settings": rows, "warnings": self.warnings })
     }
-}
-
-/// `BITRIX24_GROUP_MESSAGES`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupMessages {
-    /// Mentions of the agent and replies to it.
-    Addressed,
-    /// Everything.
-    All,
-    /// Nothing.
-    Off,
-}
-
-/// `BITRIX24_SENDER_PREFIX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SenderPrefix {
-    /// In groups only.
-    Group,
-    /// Everywhere.
-    Always,
-    /// Nowhere.
-    Never,
-}
-
-/// `BITRIX24_RATE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RateSetting {
-    /// From the portal's licence.
-    Auto,
-    /// 2 requests a second, 50 at once.
-    Standard,
-    /// 5 requests a second, 250 at once.
-    Enterprise,
-    /// No limit.
-    Off,
 }
 
 /// Why the settings cannot be used.
@@ -226,16 +196,15 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     });
     let agents = agents(reader);
     let channel = reader.parsed("BITRIX24_CHANNEL", channel);
-    let signing = [("raw", false), ("hmac-sha256", true)];
-    let sign_hmac = reader.choice("BITRIX24_INBOUND_SIGNING", &signing, false);
+    let signings = [("raw", Signing::Raw), ("hmac-sha256", Signing::HmacSha256)];
+    let signing = reader.choice("BITRIX24_INBOUND_SIGNING", &signings, Signing::Raw);
     let inbound_extra = reader.switch("BITRIX24_INBOUND_EXTRA", false);
     let groups = [
-        ("addressed", GroupMessages::Addressed),
-        ("all", GroupMessages::All),
-        ("off", GroupMessages::Off),
+        ("addressed", GroupPolicy::Addressed),
+        ("all", GroupPolicy::All),
+        ("off", GroupPolicy::Off),
     ];
-    let group_messages =
-        reader.choice("BITRIX24_GROUP_MESSAGES", &groups, GroupMessages::Addressed);
+    let group_messages = reader.choice("BITRIX24_GROUP_MESSAGES", &groups, GroupPolicy::Addressed);
     let prefixes = [
         ("group", SenderPrefix::Group),
         ("always", SenderPrefix::Always),
@@ -261,12 +230,12 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     let proxy = reader.url("BITRIX24_PROXY_URL");
     let no_proxy = reader.list("NO_PROXY");
     let rates = [
-        ("auto", RateSetting::Auto),
-        ("2/50", RateSetting::Standard),
-        ("5/250", RateSetting::Enterprise),
-        ("off", RateSetting::Off),
+        ("auto", RateRule::Auto),
+        ("2/50", RateRule::Fixed(Rate::STANDARD)),
+        ("5/250", RateRule::Fixed(Rate::ENTERPRISE)),
+        ("off", RateRule::Off),
     ];
-    let rate = reader.choice("BITRIX24_RATE", &rates, RateSetting::Auto);
+    let rate = reader.choice("BITRIX24_RATE", &rates, RateRule::Auto);
     let (least, most) = (limits::POLL_INTERVAL_MIN, limits::POLL_INTERVAL_MAX);
     let poll_active = reader.millis("BITRIX24_POLL_ACTIVE_MS", least, most, Duration::from_secs(1));
     let poll_idle = reader.millis("BITRIX24_POLL_IDLE_MS", least, most, Duration::from_secs(10));
@@ -283,7 +252,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         consent_url,
         agents,
         channel: channel.unwrap_or_else(|| "bitrix24".to_owned()),
-        sign_hmac,
+        signing,
         inbound_extra,
         group_messages,
         sender_prefix,

@@ -200,8 +200,8 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BITRIX24_LOG",
         "info",
-        "info,aihummer_bitrix24=debug",
-        "Log filter: error, warn, info, debug, or per module.",
+        "info,aihummer_bitrix24::inbound=debug",
+        "Log filter: error, warn, info, debug, or per module of this program.",
     ),
     setting("BITRIX24_LOG_FORMAT", "text", "json", "Log lines on stderr as text or json."),
 ];

@@ -34,7 +34,8 @@ impl TempDir {
     pub fn new() -> TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("aihummer-it-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("aihummer-it-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("temporary directory");
         TempDir(path)
     }

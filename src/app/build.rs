@@ -1,0 +1,315 @@
+//! Builds and starts every component, in order, each from its own options. A failure names the
+//! setting or the file that is wrong; what was started before it ends by being dropped.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::agents::consent::Consents;
+use crate::agents::refresh::Refresh;
+use crate::agents::registry::LoadError;
+use crate::agents::registry::Registry;
+use crate::api::consent::ConsentListener;
+use crate::api::control::ControlListener;
+use crate::api::deliver::DeliverListener;
+use crate::app::CONTROL_SECRET_FILE;
+use crate::app::Ended;
+use crate::base::crypto;
+use crate::base::secret::Secret;
+use crate::base::threads::Exits;
+use crate::base::threads::ThreadName;
+use crate::bitrix::client::Portal;
+use crate::bitrix::oauth::OAuth;
+use crate::bitrix::transport;
+use crate::bitrix::transport::Transport;
+use crate::bitrix::transport::TransportOptions;
+use crate::gateway::Gateway;
+use crate::gateway::GatewayOptions;
+use crate::http::Handler;
+use crate::http::Listen;
+use crate::http::Server;
+use crate::inbound::GatewayState;
+use crate::inbound::Inbound;
+use crate::inbound::InboundOptions;
+use crate::inbound::InboundParts;
+use crate::limits;
+use crate::outbound::Outbound;
+use crate::outbound::OutboundParts;
+use crate::settings::PortalSettings;
+use crate::settings::Settings;
+use crate::store;
+use crate::store::Store;
+use crate::store::StoreThread;
+use crate::vault;
+use crate::vault::Vault;
+
+/// Fact in the database that proves the master key.
+const KEY_CHECK: &str = "master_key_check";
+/// Where systemd puts credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// Everything that runs.
+pub(super) struct Running {
+    pub(super) control: Server,
+    pub(super) deliver: Server,
+    pub(super) consent: Server,
+    /// `None` while the portal is not configured: then only the listeners answer.
+    pub(super) flows: Option<Flows>,
+    pub(super) transport: Option<Transport>,
+    pub(super) store: StoreThread,
+}
+
+/// What runs once the portal is configured.
+pub(super) struct Flows {
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+    pub(super) refresh: Refresh,
+}
+
+/// The agents and what makes calls as them.
+struct Agents {
+    registry: Arc<Registry>,
+    consents: Arc<Consents>,
+    transport: Transport,
+}
+
+/// Starts everything.
+pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended> {
+    let (store, thread) =
+        Store::open(&settings.state_dir, exits).map_err(|why| Ended::Failed(why.to_string()))?;
+    let control_secret = control_secret(&settings)?;
+    let agents = match &settings.portal {
+        Some(portal) => Some(agents(&settings, portal, &store)?),
+        None => {
+            log::warn!("portal_not_configured missing={}", settings.portal_missing.join(","));
+            None
+        }
+    };
+    let flows = match &agents {
+        Some(agents) => Some(flows(&settings, agents, &store, exits)?),
+        None => None,
+    };
+    let shared =
+        agents.as_ref().map(|agents| (Arc::clone(&agents.registry), Arc::clone(&agents.consents)));
+    let control = ControlListener {
+        secret: control_secret,
+        store,
+        agents: shared.clone(),
+        missing: missing(&settings),
+        consent_url: settings.consent_url.as_str().trim_end_matches('/').to_owned(),
+        gateway: gateway_reason(flows.as_ref()),
+        settings: settings.describe(),
+        started: Instant::now(),
+    };
+    let deliver = DeliverListener {
+        desk: flows.as_ref().map(|flows| flows.outbound.desk()),
+        secret: settings.deliver_secret.clone(),
+    };
+    let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
+    Ok(Running {
+        control: listen(CONTROL, settings.control_addr, exits, Arc::new(control))?,
+        deliver: listen(DELIVER, settings.deliver_addr, exits, Arc::new(deliver))?,
+        consent: listen(CONSENT, settings.consent_addr, exits, Arc::new(consent))?,
+        flows,
+        transport: agents.map(|agents| agents.transport),
+        store: thread,
+    })
+}
+
+fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result<Agents, Ended> {
+    let vault = vault(settings, store)?;
+    let transport = Transport::new(&TransportOptions {
+        ca_file: settings.ca_file.clone(),
+        proxy: settings.proxy.clone(),
+        no_proxy: settings.no_proxy.clone(),
+    })
+    .map_err(Ended::Settings)?;
+    let oauth = OAuth::new(
+        portal.url.clone(),
+        portal.client_id.clone(),
+        portal.client_secret.clone(),
+        &settings.oauth_servers,
+    )
+    .map_err(|entry| {
+        Ended::Settings(format!(
+            "BITRIX24_OAUTH_SERVERS: {entry:?} is neither a host nor a loopback http:// origin; \
+             example: BITRIX24_OAUTH_SERVERS=oauth.bitrix.info,oauth.bitrix24.tech"
+        ))
+    })?;
+    let portal = Arc::new(Portal::new(transport.clone(), settings.rate));
+    let registry =
+        Registry::load(store.clone(), vault, portal, oauth).map_err(|why| match why {
+            LoadError::Store(why) => Ended::Failed(why.to_string()),
+            LoadError::Vault(why) => Ended::Failed(why.to_string()),
+        })?;
+    for name in &settings.agents {
+        registry.add(name).map_err(failed)?;
+    }
+    let consents = Arc::new(Consents::new(Arc::clone(&registry)));
+    Ok(Agents { registry, consents, transport })
+}
+
+/// The vault, with a key proven to be the one the database was sealed with.
+#[allow(clippy::disallowed_methods)] // systemd's variable, not a setting of ours
+fn vault(settings: &Settings, store: &Store) -> Result<Vault, Ended> {
+    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let wrong = |why: vault::VaultError| Ended::Settings(why.to_string());
+    let key = settings.master_key.as_ref();
+    let vault = Vault::open(&settings.state_dir, key, credentials.as_deref()).map_err(wrong)?;
+    match store.meta(KEY_CHECK).map_err(failed)? {
+        Some(check) => vault.prove(&check).map_err(wrong)?,
+        None => store.set_meta(KEY_CHECK, vault.check_value()).map_err(failed)?,
+    }
+    Ok(vault)
+}
+
+fn flows(
+    settings: &Settings,
+    agents: &Agents,
+    store: &Store,
+    exits: &Exits,
+) -> Result<Flows, Ended> {
+    let tls = transport::trust(settings.ca_file.as_deref()).map_err(Ended::Settings)?;
+    let gateway = Gateway::new(GatewayOptions {
+        url: settings.inbound_url.clone(),
+        secret: settings.inbound_secret.clone(),
+        signing: settings.signing,
+        channel: settings.channel.clone(),
+        extra: settings.inbound_extra,
+        tls,
+    });
+    let threads = |why: std::io::Error| Ended::Failed(format!("threads: {why}"));
+    let outbound = Outbound::start(
+        OutboundParts {
+            store: store.clone(),
+            registry: Arc::clone(&agents.registry),
+            workers: settings.delivery_workers,
+            mention_all: settings.mention_all,
+        },
+        exits,
+    )
+    .map_err(failed)?;
+    let inbound = Inbound::start(InboundParts {
+        store: store.clone(),
+        registry: Arc::clone(&agents.registry),
+        gateway,
+        options: InboundOptions {
+            poll_active: settings.poll_active,
+            poll_idle: settings.poll_idle,
+            groups: settings.group_messages,
+            prefix: settings.sender_prefix,
+        },
+        exits: exits.clone(),
+    })
+    .map_err(threads)?;
+    let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(threads)?;
+    Ok(Flows { inbound, outbound, refresh })
+}
+
+/// Settings without which nothing works, in the order in which a person sets them.
+fn missing(settings: &Settings) -> Vec<&'static str> {
+    let mut missing = settings.portal_missing.clone();
+    if settings.inbound_secret.is_none() {
+        missing.push("AIHUMMER_INBOUND_SECRET");
+    }
+    missing
+}
+
+fn gateway_reason(flows: Option<&Flows>) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
+    let Some(handle) = flows.map(|flows| flows.inbound.handle()) else {
+        return Box::new(|| None);
+    };
+    Box::new(move || match handle.gateway_state() {
+        GatewayState::Ok | GatewayState::Untried => None,
+        GatewayState::Away => Some("the gateway does not answer: see AIHUMMER_INBOUND_URL".into()),
+        GatewayState::RefusesSecret => {
+            Some("the gateway refuses our secret: see AIHUMMER_INBOUND_SECRET".into())
+        }
+    })
+}
+
+/// One of the three listeners.
+struct Kind {
+    setting: &'static str,
+    thread: fn(usize) -> ThreadName,
+    workers: usize,
+    body_bytes_max: usize,
+    per_source_max: Option<usize>,
+}
+
+const CONTROL: Kind = Kind {
+    setting: "BITRIX24_CONTROL_ADDR",
+    thread: ThreadName::HttpControl,
+    workers: limits::HTTP_CONTROL_WORKERS,
+    body_bytes_max: limits::HTTP_SMALL_BODY_BYTES_MAX,
+    per_source_max: None,
+};
+
+const DELIVER: Kind = Kind {
+    setting: "BITRIX24_DELIVER_ADDR",
+    thread: ThreadName::HttpDeliver,
+    workers: limits::HTTP_DELIVER_WORKERS,
+    body_bytes_max: limits::HTTP_DELIVER_BODY_BYTES_MAX,
+    per_source_max: None,
+};
+
+const CONSENT: Kind = Kind {
+    setting: "BITRIX24_CONSENT_ADDR",
+    thread: ThreadName::HttpConsent,
+    workers: limits::HTTP_CONSENT_WORKERS,
+    body_bytes_max: limits::HTTP_SMALL_BODY_BYTES_MAX,
+    per_source_max: Some(limits::HTTP_CONSENT_PER_SOURCE_MAX),
+};
+
+fn listen(
+    kind: Kind,
+    addr: SocketAddr,
+    exits: &Exits,
+    handler: Arc<dyn Handler>,
+) -> Result<Server, Ended> {
+    let listen = Listen {
+        addr,
+        workers: kind.workers,
+        thread: kind.thread,
+        body_bytes_max: kind.body_bytes_max,
+        per_source_max: kind.per_source_max,
+    };
+    Server::start(listen, exits, handler).map_err(|why| {
+        Ended::Settings(format!(
+            "{}: cannot listen on {addr} ({why}); stop what uses the port or set another one",
+            kind.setting
+        ))
+    })
+}
+
+/// The configured control secret, or the generated one.
+fn control_secret(settings: &Settings) -> Result<Secret, Ended> {
+    match &settings.control_secret {
+        Some(secret) => Ok(secret.clone()),
+        None => generated(&settings.state_dir.join(CONTROL_SECRET_FILE)),
+    }
+}
+
+fn generated(path: &Path) -> Result<Secret, Ended> {
+    let told = |why: std::io::Error| Ended::Failed(format!("{}: {why}", path.display()));
+    if !path.exists() {
+        let secret = Secret::new(crypto::hex(&crypto::random::<16>()));
+        vault::write_private(path, secret.expose()).map_err(told)?;
+    }
+    let text = fs::read_to_string(path).map_err(told)?;
+    let secret = Secret::new(text.trim().to_owned());
+    if secret.is_empty() {
+        return Err(Ended::Failed(format!(
+            "{} is empty: delete it, and a new one is made",
+            path.display()
+        )));
+    }
+    Ok(secret)
+}
+
+fn failed(why: store::Error) -> Ended {
+    Ended::Failed(why.to_string())
+}
