@@ -154,7 +154,8 @@ impl Timetable {
         self.running.remove(agent);
         if let Some(entry) = self.agents.get_mut(agent) {
             entry.due = now + limits::EVENT_METHOD_PROBE_EVERY;
-            entry.subscribe_at = entry.due;
+            // Whenever it is asked again, it begins anew.
+            entry.subscribe_at = now;
         }
     }
 

@@ -15,10 +15,17 @@ use serde_json::Value;
 use serde_json::json;
 use url::Url;
 
+use crate::agents::registry::Registry;
 use crate::base::clock::UnixMs;
 use crate::base::secret::Secret;
 use crate::base::threads::Exits;
 use crate::base::threads::ThreadName;
+use crate::bitrix::client::Portal;
+use crate::bitrix::client::RateRule;
+use crate::bitrix::oauth::OAuth;
+use crate::bitrix::transport::Transport;
+use crate::bitrix::transport::TransportOptions;
+use crate::domain::agent::AgentState;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::ChatId;
 use crate::domain::ids::DialogId;
@@ -39,6 +46,7 @@ use crate::store::Store;
 use crate::store::StoreThread;
 use crate::store::agents::SealedIdentity;
 use crate::store::outbox::NewInbound;
+use crate::vault::Vault;
 
 /// 2026-05-04T08:20:07Z.
 pub const NOW: UnixMs = UnixMs(1_777_882_807_000);
@@ -73,11 +81,31 @@ impl Desk {
         let dir = std::env::temp_dir().join(format!("inbound-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
+        let vault = Vault::open(&dir, None, None).expect("a key");
         for (agent, user) in [("mira", 57), ("olga", 58)] {
-            store.create_agent(&name(agent), NOW).expect("creates");
-            store.put_identity(&name(agent), identity(user), NOW).expect("identity");
+            let agent = name(agent);
+            store.create_agent(&agent, NOW).expect("creates");
+            store.put_identity(&agent, identity(&vault, &agent, user), NOW).expect("identity");
+            store.set_agent_state(&agent, AgentState::Active, "", NOW).expect("active");
         }
         Desk { thread: Some(thread), store, dir }
+    }
+
+    /// The agents as a process that has just started sees them, at a portal of this address.
+    pub fn registry(&self, portal: SocketAddr) -> Arc<Registry> {
+        let vault = Vault::open(&self.dir, None, None).expect("a key");
+        for row in self.store.agents().expect("reads") {
+            let sealed = row.identity.expect("has one");
+            let client_endpoint = format!("http://{portal}/rest/");
+            let sealed = SealedIdentity { client_endpoint, ..sealed };
+            self.store.put_identity(&row.name, sealed, NOW).expect("moves");
+        }
+        let transport = Transport::new(&TransportOptions::default()).expect("a client");
+        let rest = Arc::new(Portal::new(transport, RateRule::Off));
+        let url = Url::parse(&format!("http://{portal}/")).expect("url");
+        let oauth = OAuth::new(url, "app".to_owned(), Secret::new("s".to_owned()), &[]);
+        let oauth = oauth.expect("no servers");
+        Registry::load(self.store.clone(), vault, rest, oauth).expect("loads")
     }
 
     /// Queues messages for `mira`, as `ingest` would.
@@ -102,17 +130,21 @@ impl Drop for Desk {
     }
 }
 
-fn identity(user: i64) -> SealedIdentity {
+/// Acts as `user` by the token `t-<user>`, for ever.
+fn identity(vault: &Vault, agent: &AgentName, user: i64) -> SealedIdentity {
+    let seal = |what: &str, text: String| {
+        vault.seal(&format!("agents/{agent}/{what}"), &Secret::new(text))
+    };
     SealedIdentity {
         user: UserId(user),
         user_name: "Mira Holt".to_owned(),
         member: MemberId("m0".to_owned()),
         client_endpoint: "http://127.0.0.1:1/rest/".to_owned(),
         oauth_host: "127.0.0.1".to_owned(),
-        access: vec![1],
-        refresh: vec![2],
+        access: seal("access", format!("t-{user}")),
+        refresh: seal("refresh", "r".to_owned()),
         previous_refresh: None,
-        expires_at: NOW,
+        expires_at: UnixMs(i64::MAX),
         refreshed_at: NOW,
     }
 }

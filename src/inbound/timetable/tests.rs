@@ -173,5 +173,5 @@ fn portal_without_event_log_is_probed_daily_or_when_asked() {
     assert!(take(&mut table, tomorrow).subscribe);
     table.unsupported(&mira, tomorrow);
     table.nudge(&mira, tomorrow);
-    take(&mut table, tomorrow);
+    assert!(take(&mut table, tomorrow).subscribe);
 }
