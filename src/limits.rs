@@ -38,6 +38,9 @@ pub const HTTP_CONSENT_WORKERS: usize = 2;
 
 /// How long work in flight may take to finish after a stop was asked for.
 pub const STOP_GRACE: Duration = Duration::from_secs(20);
+/// How long before the end of that time calls that still run are cut, so that their threads can
+/// record it.
+pub const STOP_CUT: Duration = Duration::from_secs(1);
 
 // ---- settings -------------------------------------------------------------------------------
 

@@ -170,6 +170,11 @@ impl Thread {
         true
     }
 
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.join.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// The thread's name.
     pub fn name(&self) -> ThreadName {
         self.name

@@ -18,7 +18,7 @@ use crate::limits;
 
 pub use body::BindingStatus;
 pub use body::InboundMessage;
-pub use verdict::Pace;
+pub use verdict::Trouble;
 pub use verdict::Verdict;
 
 /// Carries the shared secret, or a signature made with it.

@@ -10,13 +10,15 @@ use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::limits;
 
-/// How soon another attempt makes sense.
+/// What is at fault when a message has to go again, and so how eagerly it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// Soon, then less and less often: the trouble passes by itself.
-    Growing,
-    /// Seldom from the start: a person has to change something.
-    Slow,
+pub enum Trouble {
+    /// Perhaps this message alone: others may fare better.
+    Message,
+    /// The gateway, for any message, until it recovers by itself.
+    Gateway,
+    /// How the gateway is set up: a person has to change something.
+    Setup,
 }
 
 /// What became of a posted message. `code` is a word for logs and dead letters: `http_503`,
@@ -27,8 +29,8 @@ pub enum Verdict {
     Accepted,
     /// Not now; the gateway may nevertheless have it, so it goes again with the same key.
     Retry {
-        /// How eagerly.
-        pace: Pace,
+        /// What is at fault.
+        trouble: Trouble,
         /// How long the gateway asked us to wait, at most [`limits::GATEWAY_RETRY_AFTER_MAX`].
         after: Option<Duration>,
         /// Why.
@@ -77,43 +79,45 @@ pub(in crate::gateway) fn of_answer(answer: &Answer, now: UnixMs) -> Verdict {
         None => format!("http_{status}"),
     };
     let after = answer.retry_after.as_deref().and_then(|text| delay(text, now));
+    let retry = |trouble, code| Verdict::Retry { trouble, after, code };
     match status {
         200..=299 => Verdict::Accepted,
         401 | 403 => Verdict::SecretRefused { code },
         400 | 404 | 413 | 422 => Verdict::Refused { code },
-        408 | 425 | 429 => Verdict::Retry { pace: Pace::Growing, after, code },
+        408 | 429 | 502..=504 => retry(Trouble::Gateway, code),
         // The feature is switched off on the gateway: a person switches it on.
-        501 => Verdict::Retry { pace: Pace::Slow, after, code },
-        500..=599 => Verdict::Retry { pace: Pace::Growing, after, code },
+        501 => retry(Trouble::Setup, code),
+        // 409: somebody is still busy with the same key, or answers so to what is no conflict.
+        409 | 425 | 500.. => retry(Trouble::Message, code),
         // A redirect, a wrong method, something in between that is no gateway: configuration, not
         // the message, is at fault, so the message is kept.
-        _ => Verdict::Retry { pace: Pace::Slow, after, code },
+        _ => retry(Trouble::Setup, code),
     }
 }
 
 /// The verdict when no answer came.
 pub(in crate::gateway) fn of_failure(failure: &ureq::Error) -> Verdict {
-    let (pace, word) = match failure {
+    let (trouble, word) = match failure {
         ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
-            (Pace::Growing, "timeout_connect")
+            (Trouble::Gateway, "timeout_connect")
         }
-        ureq::Error::Timeout(_) => (Pace::Growing, "timeout"),
-        ureq::Error::HostNotFound => (Pace::Growing, "host_not_found"),
-        ureq::Error::ConnectionFailed => (Pace::Growing, "connection_failed"),
+        ureq::Error::Timeout(_) => (Trouble::Gateway, "timeout"),
+        ureq::Error::HostNotFound => (Trouble::Gateway, "host_not_found"),
+        ureq::Error::ConnectionFailed => (Trouble::Gateway, "connection_failed"),
         ureq::Error::Io(why) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
-            (Pace::Growing, "connection_refused")
+            (Trouble::Gateway, "connection_refused")
         }
         // A failed handshake arrives wrapped. A certificate does not become trusted by asking often.
         ureq::Error::Io(why) if why.get_ref().is_some_and(|why| why.is::<rustls::Error>()) => {
-            (Pace::Slow, "tls")
+            (Trouble::Setup, "tls")
         }
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (Pace::Slow, "tls"),
-        ureq::Error::Io(_) => (Pace::Growing, "connection_lost"),
-        ureq::Error::Protocol(_) => (Pace::Growing, "protocol"),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (Trouble::Setup, "tls"),
+        ureq::Error::Io(_) => (Trouble::Gateway, "connection_lost"),
+        ureq::Error::Protocol(_) => (Trouble::Gateway, "protocol"),
         // Whatever else the client refuses is about its configuration.
-        _ => (Pace::Slow, "client"),
+        _ => (Trouble::Setup, "client"),
     };
-    Verdict::Retry { pace, after: None, code: word.to_owned() }
+    Verdict::Retry { trouble, after: None, code: word.to_owned() }
 }
 
 /// `Retry-After`: seconds, or an HTTP date.
@@ -154,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Answer;
-    use super::Pace;
+    use super::Trouble;
     use super::Verdict;
     use super::of_answer;
     use crate::base::clock::UnixMs;
@@ -171,8 +175,9 @@ mod tests {
     fn shape(status: u16) -> &'static str {
         match verdict(status, None, "") {
             Verdict::Accepted => "accepted",
-            Verdict::Retry { pace: Pace::Growing, .. } => "growing",
-            Verdict::Retry { pace: Pace::Slow, .. } => "slow",
+            Verdict::Retry { trouble: Trouble::Message, .. } => "message",
+            Verdict::Retry { trouble: Trouble::Gateway, .. } => "gateway",
+            Verdict::Retry { trouble: Trouble::Setup, .. } => "setup",
             Verdict::SecretRefused { .. } => "secret",
             Verdict::Refused { .. } => "refused",
         }
@@ -180,12 +185,13 @@ mod tests {
 
     #[test]
     fn every_status_has_its_verdict() {
-        let table: [(&[u16], &str); 5] = [
+        let table: [(&[u16], &str); 6] = [
             (&[200, 201, 202, 204, 299], "accepted"),
             (&[401, 403], "secret"),
             (&[400, 404, 413, 422], "refused"),
-            (&[408, 425, 429, 500, 502, 503, 504, 507, 599], "growing"),
-            (&[501, 301, 302, 307, 405, 407, 409, 410, 415, 418, 451], "slow"),
+            (&[408, 429, 502, 503, 504], "gateway"),
+            (&[409, 425, 500, 505, 507, 599], "message"),
+            (&[501, 301, 302, 307, 405, 407, 410, 415, 418, 451], "setup"),
         ];
         for (statuses, expected) in table {
             for status in statuses {

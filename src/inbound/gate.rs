@@ -1,8 +1,9 @@
 //! Whether the gateway may be tried now. While it works every relay thread passes; once a POST
 //! failed the gate closes and lets one probe through at a time, at growing intervals, so that a
 //! gateway that is away sees one client and not a crowd, and is found again within
-//! [`limits::RELAY_RETRY_MAX`]. Knows no message. Shared by the relay threads; readiness and status
-//! read [`Gate::state`]. The lock is never held across a call.
+//! [`limits::RELAY_RETRY_MAX`]. When the failure may be that message's own, messages that were not
+//! tried yet still pass. Knows no message. Shared by the relay threads; readiness and status read
+//! [`Gate::state`]. The lock is never held across a call.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -13,8 +14,8 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 
 use crate::domain::retry::Backoff;
-use crate::gateway::Pace;
 use crate::gateway::Told;
+use crate::gateway::Trouble;
 use crate::gateway::Verdict;
 use crate::limits;
 
@@ -47,12 +48,23 @@ impl GatewayState {
     }
 }
 
-/// Permission to try the gateway once. Given back with [`Gate::leave`] or [`Gate::unused`].
-#[derive(Debug)]
+/// Permission to try the gateway once. Given back with [`Gate::leave`] or [`Gate::told`].
+#[derive(Debug, PartialEq, Eq)]
 pub struct Pass {
     /// How many failures were known when it was given: attempts that began before the last one
     /// say nothing new when they fail too.
     failures: u64,
+    /// The one that was let through a closed gate to see whether it can open.
+    probe: bool,
+}
+
+/// Why there is no pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When to ask again at the latest; a kick may come before.
+    pub wait: Duration,
+    /// Whether messages that were not tried yet would pass.
+    pub untried_pass: bool,
 }
 
 /// See the module.
@@ -64,6 +76,8 @@ pub struct Gate {
 
 struct Inner {
     state: GatewayState,
+    /// While closed: it may be for some messages only.
+    doubtful: bool,
     /// Failures in a row.
     streak: u32,
     /// All failures ever counted, see [`Pass`].
@@ -108,6 +122,7 @@ impl Gate {
     pub fn new(kicks: Vec<Sender<()>>, now: Instant) -> Gate {
         let inner = Inner {
             state: GatewayState::Untried,
+            doubtful: false,
             streak: 0,
             failures: 0,
             probe_at: now,
@@ -122,43 +137,42 @@ impl Gate {
         self.inner().state
     }
 
-    /// A pass, or how long to wait before asking again (a kick may come earlier).
-    pub fn enter(&self, now: Instant) -> Result<Pass, Duration> {
+    /// Asks for a pass, for a message that was tried before or not.
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub fn enter(&self, untried: bool, now: Instant) -> Result<Pass, Closed> {
         let mut inner = self.inner();
-        if !inner.open() {
-            if inner.probing {
-                // Whoever probes kicks the others afterwards.
-                return Err(limits::GATEWAY_POST_TIME_MAX);
-            }
-            if now < inner.probe_at {
-                return Err(inner.probe_at - now);
-            }
-            inner.probing = true;
+        let failures = inner.failures;
+        if inner.open() || (untried && inner.doubtful) {
+            return Ok(Pass { failures, probe: false });
         }
-        Ok(Pass { failures: inner.failures })
-    }
-
-    /// A pass comes back unused: there was nothing to send after all.
-    pub fn unused(&self, pass: Pass) {
-        let mut inner = self.inner();
-        if pass.failures == inner.failures {
-            inner.probing = false;
+        let wait = if inner.probing {
+            // Whoever probes kicks the others afterwards.
+            limits::GATEWAY_POST_TIME_MAX
+        } else {
+            inner.probe_at.saturating_duration_since(now)
+        };
+        if !wait.is_zero() {
+            return Err(Closed { wait, untried_pass: inner.doubtful });
         }
-        drop(inner);
-        self.kick();
+        inner.probing = true;
+        Ok(Pass { failures, probe: true })
     }
 
     /// A pass comes back with what became of the message.
     pub fn leave(&self, pass: Pass, verdict: &Verdict, now: Instant, dice: u64) {
         let mut inner = self.inner();
         let was_open = inner.open();
-        let news = pass.failures == inner.failures;
-        if news {
+        // What was let through beside the probe must not make the probes rarer.
+        let news = pass.failures == inner.failures && (pass.probe || was_open);
+        if pass.probe {
             inner.probing = false;
         }
         match verdict {
             Verdict::Accepted | Verdict::Refused { .. } => inner.answers(),
             Verdict::SecretRefused { code } => {
+                inner.doubtful = false;
                 if news {
                     let wait = SLOW.delay(inner.streak.saturating_add(1), dice);
                     inner.close(GatewayState::RefusesSecret, wait, now);
@@ -169,9 +183,11 @@ impl Gate {
                     );
                 }
             }
-            Verdict::Retry { pace, after, code } => {
-                let backoff = if *pace == Pace::Slow { SLOW } else { BACKOFF };
+            Verdict::Retry { trouble, after, code } => {
+                let perhaps_its_own = *trouble == Trouble::Message;
+                inner.doubtful = perhaps_its_own && (news || inner.doubtful);
                 if news {
+                    let backoff = if *trouble == Trouble::Setup { SLOW } else { BACKOFF };
                     let wait = backoff.delay(inner.streak.saturating_add(1), dice);
                     let wait = wait.max(after.unwrap_or_default());
                     inner.close(GatewayState::Away, wait, now);
@@ -193,14 +209,12 @@ impl Gate {
     /// messages flow, so an answer can open the gate but closes it only when nothing is known yet;
     /// silence, on the other hand, is the same for every endpoint.
     pub fn told(&self, pass: Pass, outcome: Told, now: Instant, dice: u64) {
-        let silence = || Verdict::Retry {
-            pace: Pace::Growing,
-            after: None,
-            code: "status_unanswered".to_owned(),
-        };
-        let state = self.state();
-        match (outcome, state) {
-            (Told::Unanswered, _) => self.leave(pass, &silence(), now, dice),
+        match (outcome, self.state()) {
+            (Told::Unanswered, _) => {
+                let code = "status_unanswered".to_owned();
+                let verdict = Verdict::Retry { trouble: Trouble::Gateway, after: None, code };
+                self.leave(pass, &verdict, now, dice);
+            }
             (Told::SecretRefused, GatewayState::Untried) => {
                 let code = "status_refused".to_owned();
                 self.leave(pass, &Verdict::SecretRefused { code }, now, dice);
@@ -210,7 +224,12 @@ impl Gate {
             (Told::Answered, GatewayState::Untried | GatewayState::Away) => {
                 self.leave(pass, &Verdict::Accepted, now, dice);
             }
-            (Told::SecretRefused | Told::Answered, _) => self.unused(pass),
+            (Told::SecretRefused | Told::Answered, _) => {
+                if pass.probe {
+                    self.inner().probing = false;
+                    self.kick();
+                }
+            }
         }
     }
 

@@ -159,7 +159,8 @@ impl Inbound {
     }
 
     /// Second phase: ends the relay and waits for all threads until `deadline`; calls to the
-    /// gateway that outlive it are cut. The messages stay in the outbox.
+    /// gateway that take as long are cut shortly before, and their messages stay in the outbox.
+    /// Calls to the portal are whoever's who owns its client to cut.
     pub fn stop(mut self, deadline: Instant) {
         self.end(deadline);
     }
@@ -167,10 +168,18 @@ impl Inbound {
     fn end(&mut self, deadline: Instant) {
         self.polling = None;
         self.relaying = None;
+        let cut_at = deadline.checked_sub(limits::STOP_CUT).unwrap_or(deadline);
+        while !self.threads.iter().all(Thread::is_finished) {
+            if Instant::now() >= cut_at {
+                self.gateway.shutdown();
+                break;
+            }
+            // Polling is enough here: it happens once, at the end of the process.
+            std::thread::sleep(Duration::from_millis(2));
+        }
         for mut thread in self.threads.drain(..) {
             if !thread.join_until(deadline) {
                 log::warn!("thread_left_behind thread={}", thread.name());
-                self.gateway.shutdown();
             }
         }
     }

@@ -70,6 +70,8 @@ pub(in crate::inbound) struct Relay {
     order: Order<Lane>,
     /// The last row of the outbox that this thread has looked at.
     loaded: RowId,
+    /// Rows are held back in the order until the gate's next probe.
+    held: bool,
     reload_at: Instant,
 }
 
@@ -89,6 +91,7 @@ impl Relay {
             untold: BTreeMap::new(),
             order: Order::new(),
             loaded: RowId(0),
+            held: false,
             reload_at: Instant::now() + limits::RELAY_RELOAD_EVERY,
         }
     }
@@ -108,32 +111,52 @@ impl Relay {
         }
     }
 
-    /// Does one thing, or says how long there is nothing to do.
+    /// Does what can be done now; then how long there is nothing to do.
     fn step(&mut self) -> store::Result<Option<Duration>> {
         self.load()?;
         for note in self.notes.try_iter() {
             self.untold.insert(note.agent.clone(), note);
         }
+        let untold = self.tell_next();
+        let idle = self.relay_next()?;
+        Ok(idle.map(|wait| wait.min(untold.unwrap_or(wait))))
+    }
+
+    /// Relays one row; `None` when it did, else how long there is none to relay.
+    fn relay_next(&mut self) -> store::Result<Option<Duration>> {
         let now = clock::now();
-        let due = self.order.next_due();
-        let nothing_due = due.is_none_or(|due| due > now);
-        if nothing_due && self.untold.is_empty() {
-            let until_due = due.map(|due| due.since(now));
-            return Ok(Some(until_due.unwrap_or(limits::RELAY_RELOAD_EVERY)));
-        }
-        let pass = match self.parts.gate.enter(Instant::now()) {
-            Ok(pass) => pass,
-            Err(wait) => return Ok(Some(wait)),
+        let Some(id) = self.order.next(now) else {
+            let due = self.order.next_due();
+            return Ok(Some(due.map_or(limits::RELAY_RELOAD_EVERY, |due| due.since(now))));
         };
-        if let Some((_, status)) = self.untold.pop_first() {
-            self.tell(pass, status);
-            return Ok(None);
+        let (row, member) = match self.read(id) {
+            Ok(Some(found)) => found,
+            // A person dropped it, or its agent is gone.
+            Ok(None) => {
+                self.order.done(id);
+                return Ok(None);
+            }
+            Err(why) => {
+                self.order.postponed(id, now);
+                return Err(why);
+            }
+        };
+        match self.parts.gate.enter(row.attempts == 0, Instant::now()) {
+            Ok(pass) => {
+                self.forward(pass, &row, &member);
+                Ok(None)
+            }
+            // Others may pass, so this one makes room for them.
+            Err(closed) if closed.untried_pass => {
+                self.order.postponed(id, now.plus(closed.wait));
+                self.held = true;
+                Ok(None)
+            }
+            Err(closed) => {
+                self.order.postponed(id, now);
+                Ok(Some(closed.wait))
+            }
         }
-        match self.order.next(now) {
-            Some(row) => self.forward(pass, row)?,
-            None => self.parts.gate.unused(pass),
-        }
-        Ok(None)
     }
 
     /// Waits for whatever comes first.
@@ -141,7 +164,10 @@ impl Relay {
         let until_reload = self.reload_at.saturating_duration_since(Instant::now());
         crossbeam_channel::select! {
             recv(self.parts.stop.signal()) -> _ => {}
-            recv(self.kicked) -> _ => {}
+            recv(self.kicked) -> _ => if self.held {
+                // The gate moved, perhaps: rows held back for it may be due.
+                self.reload_at = Instant::now();
+            },
             recv(self.notes) -> note => match note {
                 Ok(note) => {
                     self.untold.insert(note.agent.clone(), note);
@@ -159,6 +185,7 @@ impl Relay {
             self.reload_at = Instant::now() + limits::RELAY_RELOAD_EVERY;
             self.order = Order::new();
             self.loaded = RowId(0);
+            self.held = false;
         }
         // A due time further away than any we set comes from a clock that was wrong.
         let latest = clock::now().plus(limits::RELAY_RETRY_MAX);
@@ -179,25 +206,21 @@ impl Relay {
         Ok(())
     }
 
+    /// The row as it now is, and the portal it came from.
+    fn read(&self, id: RowId) -> store::Result<Option<(InboundRow, MemberId)>> {
+        let Some(row) = self.parts.store.outbox_row(id)? else { return Ok(None) };
+        let identity = self.parts.store.agent(&row.agent)?.and_then(|agent| agent.identity);
+        // Without an identity nothing can have been received; should the database say so
+        // nevertheless, the key lacks the portal and is as stable as with it.
+        let member = identity.map_or_else(|| MemberId(String::new()), |identity| identity.member);
+        Ok(Some((row, member)))
+    }
+
     /// Posts a row that the order has given out, and gives it back.
-    fn forward(&mut self, pass: Pass, id: RowId) -> store::Result<()> {
-        let found = match self.read(id) {
-            Ok(found) => found,
-            Err(why) => {
-                self.parts.gate.unused(pass);
-                self.order.postponed(id, clock::now());
-                return Err(why);
-            }
-        };
-        let Some((row, member)) = found else {
-            // A person dropped it, or its agent is gone.
-            self.parts.gate.unused(pass);
-            self.order.done(id);
-            return Ok(());
-        };
+    fn forward(&mut self, pass: Pass, row: &InboundRow, member: &MemberId) {
         let inbound = &row.inbound;
         let verdict = self.parts.gateway.post(&InboundMessage {
-            member: &member,
+            member,
             agent: &row.agent,
             dialog: inbound.dialog,
             id: inbound.message,
@@ -209,18 +232,7 @@ impl Relay {
             sent_at: inbound.sent_at,
         });
         self.parts.gate.leave(pass, &verdict, Instant::now(), dice());
-        self.settle(&row, &verdict);
-        Ok(())
-    }
-
-    /// The row as it now is, and the portal it came from.
-    fn read(&self, id: RowId) -> store::Result<Option<(InboundRow, MemberId)>> {
-        let Some(row) = self.parts.store.outbox_row(id)? else { return Ok(None) };
-        let identity = self.parts.store.agent(&row.agent)?.and_then(|agent| agent.identity);
-        // Without an identity nothing can have been received; should the database say so
-        // nevertheless, the key lacks the portal and is as stable as with it.
-        let member = identity.map_or_else(|| MemberId(String::new()), |identity| identity.member);
-        Ok(Some((row, member)))
+        self.settle(row, &verdict);
     }
 
     /// Records what became of a row.
@@ -271,13 +283,21 @@ impl Relay {
         }
     }
 
-    fn tell(&mut self, pass: Pass, status: BindingStatus) {
-        let outcome = self.parts.gateway.binding_status(&status);
+    /// Tells one agent's state; how long until the next can be told, if one is left.
+    fn tell_next(&mut self) -> Option<Duration> {
+        let (_, status) = self.untold.first_key_value()?;
+        let pass = match self.parts.gate.enter(false, Instant::now()) {
+            Ok(pass) => pass,
+            Err(closed) => return Some(closed.wait),
+        };
+        let outcome = self.parts.gateway.binding_status(status);
         self.parts.gate.told(pass, outcome, Instant::now(), dice());
-        if outcome == Told::Unanswered {
-            // Tried again, which also finds out when the gateway is back while nobody writes.
-            self.untold.insert(status.agent.clone(), status);
+        // Without an answer it stays, which also finds out when the gateway is back while nobody
+        // writes.
+        if outcome != Told::Unanswered {
+            self.untold.pop_first();
         }
+        (!self.untold.is_empty()).then_some(Duration::ZERO)
     }
 }
 

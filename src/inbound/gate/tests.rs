@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
-use crate::gateway::Pace;
 use crate::gateway::Told;
+use crate::gateway::Trouble;
 use crate::gateway::Verdict;
+use crate::inbound::gate::Closed;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::GatewayState;
+use crate::inbound::gate::Pass;
 use crate::limits;
 
 fn gate(now: Instant) -> (Gate, Receiver<()>) {
@@ -18,7 +20,16 @@ fn gate(now: Instant) -> (Gate, Receiver<()>) {
 }
 
 fn away() -> Verdict {
-    Verdict::Retry { pace: Pace::Growing, after: None, code: "http_503".into() }
+    Verdict::Retry { trouble: Trouble::Gateway, after: None, code: "http_503".into() }
+}
+
+fn its_own() -> Verdict {
+    Verdict::Retry { trouble: Trouble::Message, after: None, code: "http_500".into() }
+}
+
+/// Asks for a message that was tried before.
+fn enter(gate: &Gate, now: Instant) -> Result<Pass, Duration> {
+    gate.enter(false, now).map_err(|closed| closed.wait)
 }
 
 fn refused_secret() -> Verdict {
@@ -30,7 +41,7 @@ fn open_gate_passes_everybody() {
     let now = Instant::now();
     let (gate, kicked) = gate(now);
     assert_eq!(gate.state(), GatewayState::Untried);
-    let (one, two) = (gate.enter(now).expect("open"), gate.enter(now).expect("open"));
+    let (one, two) = (enter(&gate, now).expect("open"), enter(&gate, now).expect("open"));
     gate.leave(one, &Verdict::Accepted, now, 0);
     assert_eq!(gate.state(), GatewayState::Ok);
     gate.leave(two, &Verdict::Refused { code: "http_422".into() }, now, 0);
@@ -42,25 +53,25 @@ fn open_gate_passes_everybody() {
 fn closed_gate_lets_one_probe_through_at_growing_intervals() {
     let mut now = Instant::now();
     let (gate, kicked) = gate(now);
-    let pass = gate.enter(now).expect("open");
+    let pass = enter(&gate, now).expect("open");
     gate.leave(pass, &away(), now, 0);
     assert_eq!(gate.state(), GatewayState::Away);
     let mut waits = Vec::new();
     for _ in 0..9 {
-        let wait = gate.enter(now).expect_err("closed");
+        let wait = enter(&gate, now).expect_err("closed");
         waits.push(wait.as_millis());
         now += wait;
-        let probe = gate.enter(now).expect("due");
-        assert!(gate.enter(now).is_err(), "one at a time");
+        let probe = enter(&gate, now).expect("due");
+        assert!(enter(&gate, now).is_err(), "one at a time");
         gate.leave(probe, &away(), now, 0);
         assert!(kicked.try_recv().is_ok(), "those who wait learn the next time");
     }
     assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
     now += limits::RELAY_RETRY_MAX;
-    let probe = gate.enter(now).expect("due");
+    let probe = enter(&gate, now).expect("due");
     gate.leave(probe, &Verdict::Accepted, now, 0);
     assert_eq!(gate.state(), GatewayState::Ok);
-    assert!(gate.enter(now).is_ok() && gate.enter(now).is_ok());
+    assert!(enter(&gate, now).is_ok() && enter(&gate, now).is_ok());
     assert!(kicked.try_recv().is_ok(), "those who wait may go");
 }
 
@@ -68,26 +79,26 @@ fn closed_gate_lets_one_probe_through_at_growing_intervals() {
 fn failures_of_one_moment_count_once() {
     let now = Instant::now();
     let (gate, _kicked) = gate(now);
-    let passes: Vec<_> = (0..4).map(|_| gate.enter(now).expect("open")).collect();
+    let passes: Vec<_> = (0..4).map(|_| enter(&gate, now).expect("open")).collect();
     for pass in passes {
         gate.leave(pass, &away(), now, 0);
     }
-    assert_eq!(gate.enter(now).expect_err("closed"), limits::RELAY_RETRY_FIRST);
+    assert_eq!(enter(&gate, now).expect_err("closed"), limits::RELAY_RETRY_FIRST);
 }
 
 #[test]
 fn late_success_opens_and_the_probe_still_counts() {
     let now = Instant::now();
     let (gate, _kicked) = gate(now);
-    let (slow, quick) = (gate.enter(now).expect("open"), gate.enter(now).expect("open"));
+    let (slow, quick) = (enter(&gate, now).expect("open"), enter(&gate, now).expect("open"));
     gate.leave(quick, &away(), now, 0);
     let later = now + limits::RELAY_RETRY_FIRST;
-    let probe = gate.enter(later).expect("due");
+    let probe = enter(&gate, later).expect("due");
     gate.leave(slow, &Verdict::Accepted, later, 0);
     assert_eq!(gate.state(), GatewayState::Ok);
     gate.leave(probe, &away(), later, 0);
     assert_eq!(gate.state(), GatewayState::Away);
-    assert_eq!(gate.enter(later).expect_err("closed"), limits::RELAY_RETRY_FIRST, "a new streak");
+    assert_eq!(enter(&gate, later).expect_err("closed"), limits::RELAY_RETRY_FIRST, "a new streak");
 }
 
 #[test]
@@ -95,16 +106,16 @@ fn retry_after_and_slow_paces_are_honoured() {
     let now = Instant::now();
     let minute = Duration::from_secs(60);
     let table = [
-        (Pace::Growing, Some(minute), minute),
-        (Pace::Growing, Some(Duration::ZERO), limits::RELAY_RETRY_FIRST),
-        (Pace::Slow, None, limits::RELAY_SLOW_FIRST),
-        (Pace::Slow, Some(minute * 5), minute * 5),
+        (Trouble::Gateway, Some(minute), minute),
+        (Trouble::Gateway, Some(Duration::ZERO), limits::RELAY_RETRY_FIRST),
+        (Trouble::Setup, None, limits::RELAY_SLOW_FIRST),
+        (Trouble::Setup, Some(minute * 5), minute * 5),
     ];
-    for (pace, after, expected) in table {
+    for (trouble, after, expected) in table {
         let (gate, _kicked) = gate(now);
-        let pass = gate.enter(now).expect("open");
-        gate.leave(pass, &Verdict::Retry { pace, after, code: "http_501".into() }, now, 0);
-        assert_eq!(gate.enter(now).expect_err("closed"), expected);
+        let pass = enter(&gate, now).expect("open");
+        gate.leave(pass, &Verdict::Retry { trouble, after, code: "http_501".into() }, now, 0);
+        assert_eq!(enter(&gate, now).expect_err("closed"), expected);
     }
 }
 
@@ -112,33 +123,51 @@ fn retry_after_and_slow_paces_are_honoured() {
 fn refused_secret_is_probed_slowly_and_recovers() {
     let now = Instant::now();
     let (gate, _kicked) = gate(now);
-    let pass = gate.enter(now).expect("open");
+    let pass = enter(&gate, now).expect("open");
     gate.leave(pass, &refused_secret(), now, 0);
     assert_eq!(gate.state(), GatewayState::RefusesSecret);
     let mut later = now;
     for _ in 0..10 {
-        later += gate.enter(later).expect_err("closed");
-        let probe = gate.enter(later).expect("due");
+        later += enter(&gate, later).expect_err("closed");
+        let probe = enter(&gate, later).expect("due");
         gate.leave(probe, &refused_secret(), later, 0);
     }
-    assert_eq!(gate.enter(later).expect_err("closed"), limits::RELAY_SLOW_MAX);
+    assert_eq!(enter(&gate, later).expect_err("closed"), limits::RELAY_SLOW_MAX);
     later += limits::RELAY_SLOW_MAX;
-    let probe = gate.enter(later).expect("due");
+    let probe = enter(&gate, later).expect("due");
     gate.leave(probe, &Verdict::Accepted, later, 0);
     assert_eq!(gate.state(), GatewayState::Ok);
 }
 
 #[test]
-fn unused_probe_lets_the_next_one_through() {
+fn a_failure_that_may_be_the_messages_own_lets_untried_ones_pass() {
     let now = Instant::now();
-    let (gate, kicked) = gate(now);
-    let pass = gate.enter(now).expect("open");
-    gate.leave(pass, &away(), now, 0);
-    let later = now + limits::RELAY_RETRY_FIRST;
-    let probe = gate.enter(later).expect("due");
-    gate.unused(probe);
-    assert!(kicked.try_recv().is_ok());
-    assert!(gate.enter(later).is_ok());
+    let (gate, _kicked) = gate(now);
+    let pass = enter(&gate, now).expect("open");
+    gate.leave(pass, &its_own(), now, 0);
+    let closed = gate.enter(false, now).expect_err("closed");
+    assert_eq!(closed, Closed { wait: limits::RELAY_RETRY_FIRST, untried_pass: true });
+    let first = gate.enter(true, now).expect("untried");
+    let second = gate.enter(true, now).expect("untried");
+    gate.leave(first, &its_own(), now, 0);
+    assert_eq!(gate.enter(false, now), Err(closed), "it does not make the probes rarer");
+    gate.leave(second, &Verdict::Accepted, now, 0);
+    assert_eq!(gate.state(), GatewayState::Ok);
+}
+
+#[test]
+fn an_untried_message_that_finds_the_gateway_away_ends_the_exception() {
+    let now = Instant::now();
+    for (verdict, passes) in [(its_own(), true), (away(), false), (refused_secret(), false)] {
+        let (gate, _kicked) = gate(now);
+        let pass = enter(&gate, now).expect("open");
+        gate.leave(pass, &its_own(), now, 0);
+        let untried = gate.enter(true, now).expect("untried");
+        gate.leave(untried, &verdict, now, 0);
+        assert_eq!(gate.enter(true, now).is_ok(), passes, "{verdict:?}");
+        let wait = enter(&gate, now).expect_err("closed");
+        assert_eq!(wait, limits::RELAY_RETRY_FIRST);
+    }
 }
 
 #[test]
@@ -161,15 +190,16 @@ fn status_endpoint_opens_but_hardly_closes() {
     for (before, told, expected) in table {
         let (gate, _kicked) = gate(now);
         if let Some(verdict) = &before {
-            let pass = gate.enter(now).expect("open");
+            let pass = enter(&gate, now).expect("open");
             gate.leave(pass, verdict, now, 0);
         }
         let later = now + limits::RELAY_SLOW_MAX;
-        let pass = gate.enter(later).expect("due");
+        let pass = enter(&gate, later).expect("due");
         gate.told(pass, told, later, 0);
         assert_eq!(gate.state(), expected, "{before:?} {told:?}");
-        if before.is_none() && told == Told::SecretRefused {
-            assert!(gate.enter(later).is_ok(), "the message endpoint decides");
-        }
+        // Where only the status endpoint refused, the message endpoint decides at once.
+        let at_once = before.is_none() && told == Told::SecretRefused;
+        let when = if at_once { later } else { later + limits::RELAY_SLOW_MAX };
+        assert!(enter(&gate, when).is_ok(), "the probe came back");
     }
 }

@@ -29,6 +29,15 @@ const MIRA: i64 = 57;
 const OLGA: i64 = 58;
 
 fn start(desk: &Desk, registry: &Arc<Registry>, gateway: SocketAddr) -> Inbound {
+    start_reporting(desk, registry, gateway, Exits::new().0)
+}
+
+fn start_reporting(
+    desk: &Desk,
+    registry: &Arc<Registry>,
+    gateway: SocketAddr,
+    exits: Exits,
+) -> Inbound {
     let pace = Duration::from_millis(10);
     let options = InboundOptions {
         poll_active: pace,
@@ -41,7 +50,7 @@ fn start(desk: &Desk, registry: &Arc<Registry>, gateway: SocketAddr) -> Inbound 
         registry: Arc::clone(registry),
         gateway: client(gateway),
         options,
-        exits: Exits::new().0,
+        exits,
     })
     .expect("starts")
 }
@@ -196,4 +205,25 @@ fn messages_of_colleagues_reach_the_gateway_and_nothing_else_does() {
             .collect();
         assert!(ids.len() == 15 && ids.is_sorted(), "{agent}: {ids:?}");
     }
+}
+
+#[test]
+fn a_stop_cuts_a_call_that_hangs_and_keeps_its_message() {
+    let desk = Desk::new();
+    let log = EventLog::start(&desk.store);
+    log.subscribe(MIRA);
+    log.write(MIRA, 1);
+    // Messages are not answered before the test is over; agent states are.
+    let (over, wait) = crossbeam_channel::bounded::<()>(0);
+    let gateway = FakeGateway::start(None, move |one| {
+        let _ = wait.recv_timeout(Duration::from_secs(if one.text.is_empty() { 0 } else { 60 }));
+        200
+    });
+    let (exits, ended) = Exits::new();
+    let inbound = start_reporting(&desk, &desk.registry(log.addr()), gateway.addr(), exits);
+    until("queued", || queued(&desk) == [1]);
+    inbound.stop(Instant::now() + limits::STOP_CUT + limits::STOP_CUT);
+    assert_eq!(ended.try_iter().count(), limits::POLL_THREADS + limits::RELAY_THREADS);
+    assert_eq!(queued(&desk), [1]);
+    drop(over);
 }
