@@ -247,3 +247,15 @@ pub const NUDGES_MAX: usize = 64;
 pub const SUPERVISE_TICK: Duration = Duration::from_millis(500);
 /// Connections one address may keep open on the public consent listener: a browser uses six.
 pub const HTTP_CONSENT_PER_SOURCE_MAX: usize = 16;
+
+// ---- markup (markup/) -------------------------------------------------------------------------
+
+/// Longest part in code points, tags included: the portal cuts above 20,000 without repairing tags
+/// (b24: messenger §6.4), and previews, quotes and edits want room.
+pub const MARKUP_PART_CHARS_MAX: usize = 15_000;
+/// Longest line before it is made inert; that can triple it at worst, tags not counted.
+pub const MARKUP_LINE_CHARS_MAX: usize = 4_000;
+/// Longest address that is linked; browsers cut longer ones, and a tag must fit a part.
+pub const MARKUP_ADDRESS_BYTES_MAX: usize = 2_000;
+/// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
+pub const MARKUP_DEPTH_MAX: usize = 8;

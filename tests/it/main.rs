@@ -4,4 +4,5 @@
 mod support;
 
 mod conversation;
+mod counting;
 mod tidy;

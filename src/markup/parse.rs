@@ -1,0 +1,635 @@
+//! Markdown to styled lines, as a machine over pulldown-cmark's events with a stack of containers
+//! (quotes, lists) and a stack of styles. Never fails: what it does not know stays readable text.
+//! Knows no BB-code and makes nothing inert; `emit` does.
+
+use pulldown_cmark::CodeBlockKind;
+use pulldown_cmark::Event;
+use pulldown_cmark::Options;
+use pulldown_cmark::Parser;
+use pulldown_cmark::Tag;
+use pulldown_cmark::TagEnd;
+
+use crate::limits;
+use crate::markup::Mentions;
+use crate::markup::line::Kind;
+use crate::markup::line::Line;
+use crate::markup::line::Run;
+use crate::markup::line::Style;
+
+/// Indentation that survives every client (b24: messenger §10.3).
+const INDENT: char = '\u{2003}';
+/// Marks of unordered items by depth.
+const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
+/// A thematic break: dashes of another kind, because hyphens have meanings.
+const RULE: &str = "—————";
+/// Digits of footnote marks.
+const SUPERSCRIPT: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+/// What stands for a picture in front of its description; pictures are not loaded from elsewhere.
+const IMAGE_MARK: &str = "🖼 ";
+/// What Markdown writes a mention as: `[Name](bitrix24:user/12)`, `[all](bitrix24:all)`.
+const MENTION_SCHEME: &str = "bitrix24:";
+
+/// Lines of a Markdown text.
+pub(super) fn markdown(text: &str, mentions: &Mentions) -> Vec<Line> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES;
+    let mut machine = Machine::new(*mentions);
+    for event in Parser::new_ext(text, options) {
+        machine.take(event);
+    }
+    machine.finish()
+}
+
+/// Lines of a text without markup.
+pub(super) fn plain(text: &str) -> Vec<Line> {
+    let run = |text: &str| Run { text: text.to_owned(), styles: Vec::new(), code: false };
+    let line = |text: &str| match text.trim() {
+        "" => Line::blank(String::new()),
+        _ => Line::text(String::new(), bare_links(run(text))),
+    };
+    text.split('\n').map(line).collect()
+}
+
+/// Lines of a text that is BB-code already.
+pub(super) fn raw(text: &str) -> Vec<Line> {
+    text.split('\n').map(|text| Line::bare(Kind::Raw, text)).collect()
+}
+
+/// A container that the machine is inside of.
+enum Container {
+    Quote,
+    /// Ordered lists carry the next number.
+    List(Option<u64>),
+    /// An item of a list or a footnote, whose mark still has to be written.
+    Item {
+        mark: Option<String>,
+    },
+    Footnote,
+}
+
+/// Rows of a table being read.
+#[derive(Default)]
+struct Table {
+    head: Vec<Vec<Run>>,
+    row: Vec<Vec<Run>>,
+    in_head: bool,
+}
+
+struct Machine {
+    mentions: Mentions,
+    lines: Vec<Line>,
+    containers: Vec<Container>,
+    styles: Vec<Style>,
+    /// For each open inline tag, whether it pushed a style.
+    pushed: Vec<bool>,
+    /// Addresses to be written behind a link's text, because they cannot be links.
+    behind: Vec<Option<String>>,
+    runs: Vec<Run>,
+    code: Option<String>,
+    table: Option<Table>,
+    footnotes: Vec<String>,
+}
+
+impl Machine {
+    fn new(mentions: Mentions) -> Machine {
+        Machine {
+            mentions,
+            lines: Vec::new(),
+            containers: Vec::new(),
+            styles: Vec::new(),
+            pushed: Vec::new(),
+            behind: Vec::new(),
+            runs: Vec::new(),
+            code: None,
+            table: None,
+            footnotes: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) => match &mut self.code {
+                Some(code) => code.push_str(&text),
+                None => self.text(&text),
+            },
+            Event::Code(text) => {
+                self.push(Run { text: text.into_string(), styles: self.styles.clone(), code: true })
+            }
+            Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
+            Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
+            Event::FootnoteReference(label) => {
+                let mark = self.footnote_mark(&label);
+                self.text(&mark);
+            }
+            Event::SoftBreak | Event::HardBreak => self.end_line(),
+            Event::Rule => {
+                self.border();
+                self.text(RULE);
+                self.end_line();
+            }
+            Event::TaskListMarker(done) => {
+                self.text(if done { "☑ " } else { "☐ " });
+                // The box is the mark.
+                if let Some(Container::Item { mark }) = self.containers.last_mut() {
+                    *mark = Some(String::new());
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Paragraph => self.border(),
+            Tag::Heading { .. } => {
+                self.border();
+                self.open(Style::Bold);
+            }
+            Tag::BlockQuote(_) => {
+                self.border();
+                self.containers.push(Container::Quote);
+            }
+            Tag::CodeBlock(kind) => {
+                self.end_line();
+                self.border();
+                self.code = Some(String::new());
+                // The language is of no use where nothing is coloured.
+                let (CodeBlockKind::Fenced(_) | CodeBlockKind::Indented) = kind;
+            }
+            Tag::List(start) => {
+                self.end_line();
+                if !self.in_list() {
+                    self.border();
+                }
+                self.containers.push(Container::List(start));
+            }
+            Tag::Item => {
+                self.end_line();
+                let mark = self.item_mark();
+                self.containers.push(Container::Item { mark: Some(mark) });
+            }
+            Tag::FootnoteDefinition(label) => {
+                self.border();
+                let mark = format!("{} ", self.footnote_mark(&label));
+                self.containers.push(Container::Item { mark: Some(mark) });
+            }
+            Tag::Table(_) => {
+                self.border();
+                self.table = Some(Table::default());
+            }
+            Tag::TableHead => self.table_mut(|table| table.in_head = true),
+            Tag::Emphasis => self.open(Style::Italic),
+            Tag::Strong => self.open(Style::Bold),
+            Tag::Strikethrough => self.open(Style::Strike),
+            Tag::Link { dest_url, .. } => self.open_link(&dest_url),
+            Tag::Image { dest_url, .. } => {
+                self.open_link(&dest_url);
+                self.text(IMAGE_MARK);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => self.end_line(),
+            TagEnd::Heading(_) => {
+                self.close();
+                self.end_line();
+            }
+            TagEnd::CodeBlock => self.end_code(),
+            TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item | TagEnd::FootnoteDefinition => {
+                self.end_line();
+                self.containers.pop();
+            }
+            TagEnd::TableCell => {
+                let cell = std::mem::take(&mut self.runs);
+                self.table_mut(|table| match table.in_head {
+                    true => table.head.push(cell),
+                    false => table.row.push(cell),
+                });
+            }
+            TagEnd::TableHead => self.table_mut(|table| table.in_head = false),
+            TagEnd::TableRow => self.end_row(),
+            TagEnd::Table => self.end_table(),
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close(),
+            TagEnd::Link | TagEnd::Image => {
+                self.show_address();
+                self.close();
+                if let Some(Some(address)) = self.behind.pop() {
+                    self.push(Run {
+                        text: format!(" ({})", address.replace("://", ":\u{200b}//")),
+                        styles: self.styles.clone(),
+                        code: false,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(mut self) -> Vec<Line> {
+        self.end_line();
+        while self.lines.last().is_some_and(|line| line.kind == Kind::Blank) {
+            self.lines.pop();
+        }
+        self.lines
+    }
+
+    fn table_mut(&mut self, change: impl FnOnce(&mut Table)) {
+        if let Some(table) = &mut self.table {
+            change(table);
+        }
+    }
+
+    /// Text in the present style; line breaks inside end lines, bare addresses become links.
+    fn text(&mut self, text: &str) {
+        let mut pieces = text.split('\n');
+        let first = pieces.next().unwrap_or_default();
+        self.piece(first);
+        for piece in pieces {
+            self.end_line();
+            self.piece(piece);
+        }
+    }
+
+    fn piece(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.push(Run { text: text.to_owned(), styles: self.styles.clone(), code: false });
+    }
+
+    fn push(&mut self, run: Run) {
+        match self.runs.last_mut() {
+            Some(last) if !last.code && !run.code && last.styles == run.styles => {
+                last.text.push_str(&run.text);
+            }
+            _ => self.runs.push(run),
+        }
+    }
+
+    fn open(&mut self, style: Style) {
+        let nested = self
+            .styles
+            .iter()
+            .any(|open| std::mem::discriminant(open) == std::mem::discriminant(&style));
+        // Bold inside bold, or a link inside a link, is what it is already.
+        let push = !nested && self.styles.len() < limits::MARKUP_DEPTH_MAX;
+        if push {
+            self.styles.push(style);
+        }
+        self.pushed.push(push);
+    }
+
+    fn close(&mut self) {
+        if self.pushed.pop() == Some(true) {
+            self.styles.pop();
+        }
+    }
+
+    fn open_link(&mut self, address: &str) {
+        let mut behind = None;
+        let in_mention = self.styles.iter().any(|style| matches!(style, Style::Mention(_)));
+        match target(address, self.mentions) {
+            _ if in_mention => self.pushed.push(false),
+            Target::Link(address) => self.open(Style::Link(address)),
+            Target::Mention(user) => self.open(Style::Mention(user)),
+            Target::Text(address) => {
+                self.pushed.push(false);
+                behind = Some(address).filter(|address| !address.is_empty());
+            }
+        }
+        self.behind.push(behind);
+    }
+
+    /// A link without a text shows where it leads.
+    fn show_address(&mut self) {
+        let Some(link @ Style::Link(address)) = self.styles.last() else { return };
+        let shown = self.runs.last().is_some_and(|run| run.styles.contains(link));
+        if !shown {
+            let address = address.clone();
+            self.piece(&address);
+        }
+    }
+
+    /// Inline HTML that has a style of its own is mapped, a break breaks, the rest of the tags is
+    /// left out and the text between them kept.
+    fn html(&mut self, html: &str) {
+        let mut rest = html;
+        while let Some(start) = rest.find('<') {
+            self.text(&rest[..start]);
+            let tag = &rest[start..];
+            if tag.starts_with("<!--") {
+                match tag.find("-->") {
+                    Some(end) => rest = &tag[end + 3..],
+                    None => return,
+                }
+                continue;
+            }
+            let Some(end) = tag.find('>') else {
+                self.text(tag);
+                return;
+            };
+            self.html_tag(&tag[1..end]);
+            rest = &tag[end + 1..];
+        }
+        self.text(rest);
+    }
+
+    fn html_tag(&mut self, inside: &str) {
+        let closing = inside.starts_with('/');
+        let name = inside.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+        let style = match name[..end].to_ascii_lowercase().as_str() {
+            "br" => return self.end_line(),
+            "b" | "strong" => Style::Bold,
+            "i" | "em" => Style::Italic,
+            "u" | "ins" => Style::Underline,
+            "s" | "del" | "strike" => Style::Strike,
+            _ => return,
+        };
+        // HTML may be nested wrongly; a style is opened once and closed wherever it stands.
+        match (closing, self.styles.iter().position(|open| *open == style)) {
+            (false, None) if self.styles.len() < limits::MARKUP_DEPTH_MAX => {
+                self.styles.push(style);
+            }
+            (true, Some(at)) if !self.pushed_by_markdown(at) => {
+                self.styles.remove(at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the style at this place belongs to Markdown, which closes it itself.
+    fn pushed_by_markdown(&self, at: usize) -> bool {
+        at < self.pushed.iter().filter(|pushed| **pushed).count()
+    }
+
+    fn footnote_mark(&mut self, label: &str) -> String {
+        let known = self.footnotes.iter().position(|known| known == label);
+        let number = known.unwrap_or_else(|| {
+            self.footnotes.push(label.to_owned());
+            self.footnotes.len() - 1
+        }) + 1;
+        let digits = number.to_string();
+        digits.bytes().map(|digit| SUPERSCRIPT[usize::from(digit - b'0')]).collect()
+    }
+
+    fn in_list(&self) -> bool {
+        self.containers.iter().any(|container| matches!(container, Container::Item { .. }))
+    }
+
+    /// An empty line before a block, but not first in its container and not inside lists.
+    fn border(&mut self) {
+        self.end_line();
+        if self.in_list() || self.lines.is_empty() {
+            return;
+        }
+        let blank = self.lines.last().is_some_and(|line| line.kind == Kind::Blank);
+        let quote = self.quote_prefix();
+        let was_quote = self.lines.last().is_some_and(|line| line.prefix.starts_with(">>"));
+        if !blank {
+            // Inside one quote the empty line is quoted too, or the quote would end.
+            let prefix = if was_quote { quote } else { String::new() };
+            self.lines.push(Line::blank(prefix));
+        }
+    }
+
+    /// `>>` for a quote, and bars for those inside it (b24: messenger §16).
+    fn quote_prefix(&self) -> String {
+        let depth = self.containers.iter().filter(|c| matches!(c, Container::Quote)).count();
+        match depth.min(limits::MARKUP_DEPTH_MAX) {
+            0 => String::new(),
+            depth => format!(">>{}", "│ ".repeat(depth - 1)),
+        }
+    }
+
+    fn item_mark(&mut self) -> String {
+        let depth = self.containers.iter().filter(|c| matches!(c, Container::List(_))).count();
+        match self.containers.last_mut() {
+            Some(Container::List(Some(number))) => {
+                let mark = format!("{number}. ");
+                *number = number.saturating_add(1);
+                mark
+            }
+            _ => BULLETS[depth.saturating_sub(1).min(BULLETS.len() - 1)].to_owned(),
+        }
+    }
+
+    /// What stands before a line: quote marks, indentation, and an item's mark on its first line.
+    fn prefix(&mut self) -> String {
+        let mut prefix = self.quote_prefix();
+        let lists = self.containers.iter().filter(|c| matches!(c, Container::List(_))).count();
+        let mark = self.containers.iter_mut().rev().find_map(|container| match container {
+            Container::Item { mark } => Some(mark.take()),
+            _ => None,
+        });
+        let depth = lists.min(limits::MARKUP_DEPTH_MAX);
+        match mark {
+            Some(Some(mark)) => {
+                prefix.extend(std::iter::repeat_n(INDENT, depth.saturating_sub(1)));
+                prefix.push_str(&mark);
+            }
+            _ => prefix.extend(std::iter::repeat_n(INDENT, depth)),
+        }
+        prefix
+    }
+
+    fn end_line(&mut self) {
+        if self.table.is_some() || self.code.is_some() {
+            return;
+        }
+        let runs = std::mem::take(&mut self.runs);
+        if runs.iter().all(|run| run.text.trim().is_empty() && !run.code) {
+            return;
+        }
+        let prefix = self.prefix();
+        let runs = runs.into_iter().flat_map(bare_links).collect();
+        self.lines.push(Line::text(prefix, runs));
+    }
+
+    /// Blocks cannot nest: code stands by itself, the list or quote goes on behind it.
+    fn end_code(&mut self) {
+        let Some(code) = self.code.take() else { return };
+        let code = code.strip_suffix('\n').unwrap_or(&code);
+        if code.trim().is_empty() {
+            return;
+        }
+        self.lines.extend(code.split('\n').map(|line| Line::bare(Kind::Code, line)));
+    }
+
+    /// A row becomes a line that reads without columns: the first cell, then header and cell.
+    fn end_row(&mut self) {
+        let Some(table) = &mut self.table else { return };
+        let row = std::mem::take(&mut table.row);
+        let head = table.head.clone();
+        let mut runs = Vec::new();
+        let plain = |text: &str| Run { text: text.to_owned(), styles: Vec::new(), code: false };
+        for (column, cell) in row.into_iter().enumerate() {
+            if column == 0 {
+                runs.extend(cell.into_iter().map(bold));
+                continue;
+            }
+            if cell.is_empty() {
+                continue;
+            }
+            let first = runs.iter().all(|run| run.styles.contains(&Style::Bold));
+            runs.push(plain(if first { " — " } else { "; " }));
+            if let Some(title) = head.get(column).filter(|title| !title.is_empty()) {
+                runs.extend(title.iter().cloned());
+                runs.push(plain(": "));
+            }
+            runs.extend(cell);
+        }
+        self.push_row(runs);
+    }
+
+    /// A table without rows is its header.
+    fn end_table(&mut self) {
+        let Some(table) = self.table.take() else { return };
+        let had_rows = self.lines.last().is_some_and(|line| line.kind != Kind::Blank);
+        if had_rows && !table.head.is_empty() {
+            return;
+        }
+        let runs: Vec<Run> = table.head.into_iter().flatten().map(bold).collect();
+        self.push_row(runs);
+    }
+
+    fn push_row(&mut self, runs: Vec<Run>) {
+        if runs.iter().all(|run| run.text.trim().is_empty()) {
+            return;
+        }
+        let prefix = self.prefix();
+        let runs = runs.into_iter().flat_map(bare_links).collect();
+        self.lines.push(Line::text(prefix, runs));
+    }
+}
+
+fn bold(mut run: Run) -> Run {
+    if !run.styles.contains(&Style::Bold) {
+        run.styles.insert(0, Style::Bold);
+    }
+    run
+}
+
+/// What an address in Markdown leads to.
+enum Target {
+    Link(String),
+    Mention(Option<i64>),
+    Text(String),
+}
+
+fn target(address: &str, mentions: Mentions) -> Target {
+    if let Some(whom) = address.strip_prefix(MENTION_SCHEME) {
+        let user = whom.strip_prefix("user/").and_then(|id| id.parse::<i64>().ok());
+        return match user.filter(|id| *id > 0) {
+            Some(user) => Target::Mention(Some(user)),
+            None if whom == "all" && mentions.all => Target::Mention(None),
+            None => Target::Text(String::new()),
+        };
+    }
+    let lower = address.to_ascii_lowercase();
+    let web = ["https://", "http://", "mailto:", "tel:"];
+    let known = web.iter().any(|scheme| lower.starts_with(scheme) && lower.len() > scheme.len());
+    if known && address.len() <= limits::MARKUP_ADDRESS_BYTES_MAX {
+        return Target::Link(escaped(address));
+    }
+    Target::Text(address.to_owned())
+}
+
+/// An address that cannot end its tag and that the server leaves as it is.
+pub(super) fn escaped(address: &str) -> String {
+    let mut out = String::with_capacity(address.len());
+    let mut fragment = false;
+    let mut dashes = 0;
+    for c in address.chars() {
+        dashes = if c == '-' { dashes + 1 } else { 0 };
+        match c {
+            // A long run of them would frame a quote (b24: messenger §10.4).
+            '-' if dashes % 50 == 0 => out.push_str("%2D"),
+            // One begins the fragment; more of them could spell what the portal acts on.
+            '#' if fragment => out.push_str("%23"),
+            '#' => {
+                fragment = true;
+                out.push('#');
+            }
+            '[' => out.push_str("%5B"),
+            ']' => out.push_str("%5D"),
+            '"' => out.push_str("%22"),
+            '{' => out.push_str("%7B"),
+            '}' => out.push_str("%7D"),
+            ' ' | '\u{a0}' => out.push_str("%20"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Bare web addresses as links of ours, because those the server makes swallow what follows them
+/// (b24: messenger §10.2). Punctuation at their end stays outside.
+fn bare_links(run: Run) -> Vec<Run> {
+    let linked = run.styles.iter().any(|s| matches!(s, Style::Link(_) | Style::Mention(_)));
+    if run.code || linked {
+        return vec![run];
+    }
+    let mut runs = Vec::new();
+    let mut plain_from = 0;
+    let mut search_from = 0;
+    let text = run.text.as_str();
+    while let Some(at) = next_address(text, search_from) {
+        let length = address_length(&text[at..]);
+        let address = &text[at..at + length];
+        search_from = at + length.max(1);
+        while !text.is_char_boundary(search_from) {
+            search_from += 1;
+        }
+        let too_long = address.len() > limits::MARKUP_ADDRESS_BYTES_MAX;
+        if too_long || !address.contains("://") || address.ends_with("://") {
+            continue;
+        }
+        runs.push(Run { text: text[plain_from..at].to_owned(), ..run.clone() });
+        let mut styles = run.styles.clone();
+        styles.push(Style::Link(escaped(address)));
+        runs.push(Run { text: address.to_owned(), styles, code: false });
+        plain_from = at + length;
+    }
+    runs.push(Run { text: text[plain_from..].to_owned(), ..run.clone() });
+    runs.retain(|run| !run.text.is_empty());
+    runs
+}
+
+/// Where the next `http://` or `https://` begins, not in the middle of a word.
+fn next_address(text: &str, from: usize) -> Option<usize> {
+    let mut start = from;
+    loop {
+        let at = start + text.get(start..)?.find("http")?;
+        let rest = &text[at + 4..];
+        let before = text[..at].chars().next_back();
+        let is_scheme = rest.starts_with("://") || rest.starts_with("s://");
+        if is_scheme && !before.is_some_and(char::is_alphanumeric) {
+            return Some(at);
+        }
+        start = at + 4;
+    }
+}
+
+fn address_length(text: &str) -> usize {
+    let ends = |c: char| c.is_whitespace() || "<>\"`{}|\\^[]«»“”*".contains(c);
+    let mut address = &text[..text.find(ends).unwrap_or(text.len())];
+    loop {
+        let shorter = address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '_', '~']);
+        let open = shorter.matches('(').count();
+        let closed = shorter.matches(')').count();
+        let shorter =
+            if closed > open { shorter.strip_suffix(')') } else { None }.unwrap_or(shorter);
+        if shorter.len() == address.len() {
+            return address.len();
+        }
+        address = shorter;
+    }
+}

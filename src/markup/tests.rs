@@ -1,0 +1,283 @@
+//! Tests of the converter: a golden corpus, and properties over generated input.
+
+use std::fs;
+use std::path::Path;
+
+use super::Format;
+use super::Mentions;
+use super::mentioned;
+use super::read_back;
+use super::render;
+use crate::limits;
+
+const NOBODY: Mentions = Mentions { all: false };
+
+fn markdown(text: &str) -> Vec<String> {
+    render(text, Format::Markdown, &NOBODY)
+}
+
+/// Every `tests/data/markup/*.md` against the `.bb` beside it; `UPDATE_EXPECT=1` writes them.
+#[test]
+#[allow(clippy::disallowed_methods)] // a switch of the test, not a setting
+fn the_golden_corpus_renders_as_it_did() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/markup");
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut count = 0;
+    let mut differing = Vec::new();
+    for entry in fs::read_dir(&dir).expect("corpus") {
+        let path = entry.expect("entry").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        count += 1;
+        let parts = markdown(&fs::read_to_string(&path).expect("UTF-8"));
+        let rendered = format!("{}\n", parts.join("\n---8<---\n"));
+        let golden = path.with_extension("bb");
+        if update {
+            fs::write(&golden, &rendered).expect("writes");
+        } else if fs::read_to_string(&golden).unwrap_or_default() != rendered {
+            differing.push(format!("{}:\n{rendered}", path.display()));
+        }
+    }
+    assert!(count >= 38, "{count} cases");
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// A tag in BB-code: name in lower case, whether it closes.
+fn tags(text: &str) -> Vec<(String, bool)> {
+    let known = [
+        "b", "i", "u", "s", "url", "user", "code", "disk", "send", "put", "call", "img", "chat",
+        "br",
+    ];
+    let mut tags = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('[') {
+        rest = &rest[start + 1..];
+        let closes = rest.starts_with('/');
+        let name = rest.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+        let word = name[..end].to_ascii_lowercase();
+        let next = name[end..].chars().next();
+        if known.contains(&word.as_str()) && matches!(next, Some(']' | '=' | ' ')) {
+            tags.push((word.clone(), closes));
+            // Nothing is a tag inside code but its end.
+            if word == "code" && !closes {
+                let close = rest.find("[/code]").map_or(rest.len(), |at| at);
+                rest = &rest[close..];
+            }
+        }
+    }
+    tags
+}
+
+fn assert_sound(part: &str) {
+    assert!(
+        part.chars().count() <= limits::MARKUP_PART_CHARS_MAX,
+        "{} chars",
+        part.chars().count()
+    );
+    let mut open: Vec<String> = Vec::new();
+    for (name, closes) in tags(part) {
+        assert!(
+            ["b", "i", "u", "s", "url", "user", "code"].contains(&name.as_str()),
+            "[{name}] is active in {part:?}"
+        );
+        if closes {
+            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "crossing tags in {part:?}");
+        } else {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "unclosed {open:?} in {part:?}");
+    for active in ["#BR#", "[br]", "[BR]", "####REPL"] {
+        assert!(!part.contains(active), "{active} in {part:?}");
+    }
+    assert!(!part.starts_with('/') && part != "0" && !part.contains('\r'), "{part:?}");
+    let longest = part.split(|c| c != '-').map(str::len).max().unwrap_or(0);
+    assert!(longest < 54 || part.contains("[code]"), "a frame of dashes in {part:?}");
+}
+
+/// A small generator, so that failures repeat.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+const SCRAPS: &[&str] = &[
+    "word ",
+    "**",
+    "*",
+    "_",
+    "~~",
+    "`",
+    "```\n",
+    "\n",
+    "\n\n",
+    "> ",
+    "- ",
+    "1. ",
+    "# ",
+    "| a | b |\n",
+    "|---|---|\n",
+    "[USER=1]",
+    "[/USER]",
+    "[b]",
+    "[/b]",
+    "[code]",
+    "[/code]",
+    "[url=",
+    "]",
+    "[",
+    "(https://a.example)",
+    "https://a.example/x_(y)",
+    "www.a.example",
+    "#BR#",
+    "[DISK=5]",
+    "&lt;",
+    "&#91;b]",
+    "<b>",
+    "</b>",
+    "<u>",
+    "<!-- ",
+    "-->",
+    "\\",
+    "  ",
+    "\t",
+    "/",
+    "0",
+    ":f09f9880:",
+    "[send=x]",
+    "####REPLACEMENT_PUT_1",
+    "-----------------------------------------------------------",
+    "[x](bitrix24:user/12)",
+    "![i](https://a.example/i.png)",
+    "ы",
+    "😀",
+    "\u{200b}",
+    "[^1]",
+    "[^1]: n\n",
+    "- [x] ",
+    "[br]",
+    "@all ",
+    "<br>",
+    "\r\n",
+];
+
+#[test]
+fn whatever_comes_in_comes_out_sound() {
+    for seed in 1..4000 {
+        let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+        let length = 1 + dice.below(30);
+        let text: String =
+            (0..length).map(|_| SCRAPS[dice.below(SCRAPS.len() as u64) as usize]).collect();
+        for format in [Format::Markdown, Format::Plain] {
+            for part in render(&text, format, &NOBODY) {
+                let sound = std::panic::catch_unwind(|| assert_sound(&part));
+                assert!(sound.is_ok(), "seed {seed}, {format:?}: {text:?} -> {part:?}");
+            }
+        }
+        let _ = read_back(&text);
+        let _ = mentioned(&text, 12);
+    }
+}
+
+#[test]
+fn only_our_own_mentions_are_active() {
+    let text = "[USER=1]a[/USER] [Olaf](bitrix24:user/12) [all](bitrix24:all)";
+    assert_eq!(markdown(text), ["[\u{200b}USER=1]a[\u{200b}/USER] [USER=12]Olaf[/USER] all"]);
+    let everyone = Mentions { all: true };
+    let allowed = render("[all](bitrix24:all)", Format::Markdown, &everyone);
+    assert_eq!(allowed, ["[USER=all]all[/USER]"]);
+}
+
+#[test]
+fn long_texts_are_cut_where_they_can_be() {
+    let paragraph = format!("{}\n\n", "A sentence of words. ".repeat(40).trim());
+    let text = paragraph.repeat(60);
+    let parts = markdown(&text);
+    assert!(parts.len() > 1);
+    for part in &parts {
+        assert_sound(part);
+        assert!(part.ends_with('.') && part.starts_with("A sentence"), "cut at a block border");
+    }
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&parts.join("\n")), words(&text), "joined parts equal the whole");
+}
+
+#[test]
+fn one_endless_line_is_cut_too() {
+    for unit in ["word ", "слово", "😀", "**b** ", "[", "a*", "a. "] {
+        let text = unit.repeat(50_000 / unit.chars().count());
+        let parts = markdown(&text);
+        assert!(parts.len() > 1, "{unit}");
+        parts.iter().for_each(|part| assert_sound(part));
+    }
+}
+
+#[test]
+fn long_code_is_closed_and_opened_again() {
+    let code: String = (0..3000).map(|n| format!("line {n}\n")).collect();
+    let parts = markdown(&format!("before\n\n```\n{code}```\n\nafter"));
+    assert!(parts.len() > 1);
+    parts.iter().for_each(|part| assert_sound(part));
+    let joined = parts.join("\n").replace("[code]", "").replace("[/code]", "");
+    let lines: Vec<&str> = joined.lines().filter(|line| line.starts_with("line ")).collect();
+    assert_eq!(lines.len(), 3000);
+    assert!(lines.iter().enumerate().all(|(n, line)| *line == format!("line {n}")));
+}
+
+#[test]
+fn hostile_repetition_ends_and_stays_small() {
+    for unit in
+        ["[", "]", "*", "_", ">", "`", "~", "- ", "[a](", "<", "&", "http://", "|", "![", "[^1]"]
+    {
+        let text = unit.repeat(50_000 / unit.len());
+        let chars: usize = markdown(&text).iter().map(|part| part.chars().count()).sum();
+        assert!(chars <= text.len() * 4, "{unit:?} grew to {chars}");
+    }
+}
+
+#[test]
+fn nothing_visible_is_nothing() {
+    for text in ["", " \n\t ", "\u{200b}", "<!-- x -->", "\u{0}", "# \n"] {
+        assert_eq!(markdown(text), Vec::<String>::new(), "{text:?}");
+    }
+}
+
+#[test]
+fn what_people_write_is_read_back_as_markdown() {
+    let frame = "-".repeat(54);
+    let quote = format!("{frame}\nOlaf [10:01] #chat904/70412\nold text\n{frame}\nnew");
+    let cases = [
+        ("[USER=57 REPLACE]Mira Holt[/USER], [b]now[/b]", "@Mira Holt, **now**"),
+        (
+            "see [URL]https://a.example[/URL] [URL=https://b.example]b[/URL]",
+            "see https://a.example [b](https://b.example)",
+        ),
+        (">>quoted\nanswer", "> quoted\nanswer"),
+        (&quote, "> Olaf [10:01] #chat904/70412\n> old text\nnew"),
+        ("a[code]x\u{a0}\u{a0}=[b]1[/b][/code]\nb", "a\n```\nx  =[b]1[/b]\n```\nb"),
+        ("[s]x[/s] [i]y[/i] [u]z[/u] [size=20]big[/size]", "~~x~~ *y* z big"),
+        ("[chat=5]Invoices[/chat] [put=x]t[/put] [1] [note]", "Invoices t [1] [note]"),
+        ("[\u{200b}USER=1]x", "[USER=1]x"),
+    ];
+    for (bbcode, expected) in cases {
+        assert_eq!(read_back(bbcode), expected, "{bbcode:?}");
+    }
+}
+
+#[test]
+fn only_a_mention_outside_code_and_quotes_addresses() {
+    assert!(mentioned("[USER=57]Mira[/USER] hi", 57));
+    assert!(mentioned("hi [user=57 REPLACE]Mira[/user]", 57));
+    assert!(!mentioned("[USER=571]Mira[/USER]", 57));
+    assert!(!mentioned("[code][USER=57]Mira[/USER][/code]", 57));
+    assert!(!mentioned(">>[USER=57]Mira[/USER]\nyes", 57));
+    assert!(mentioned(">>old\n[USER=57]Mira[/USER]", 57));
+}

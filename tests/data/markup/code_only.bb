@@ -1,0 +1,1 @@
+[code]let x = 1;[/code]

@@ -1,0 +1,5 @@
+Fact¹ and².
+
+¹ Source.
+
+² Other [b]source[/b].

@@ -1,0 +1,7 @@
+[b]One two three[/b]
+
+Text
+
+[b]Sub[/b]
+
+More

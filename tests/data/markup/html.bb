@@ -1,0 +1,3 @@
+a [b]bold[/b]
+next kept  end
+block [i]text[/i]

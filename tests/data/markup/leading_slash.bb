@@ -1,0 +1,1 @@
+​/metrics are up

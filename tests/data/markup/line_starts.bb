@@ -1,0 +1,4 @@
+-​ dash
++​ plus
+>​ gt
+1. one

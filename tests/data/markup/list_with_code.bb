@@ -1,0 +1,3 @@
+1. first
+[code]code[/code]
+2. second

@@ -1,0 +1,3 @@
+• one
+ more of one
+• two

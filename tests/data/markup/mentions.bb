@@ -1,0 +1,1 @@
+[USER=12]Olaf Brandt[/USER], hello. all @all x

@@ -1,0 +1,8 @@
+>>quoted [b]bold[/b]
+>>[b]over[/b] lines
+>>
+>>second
+>>
+>>│ inner
+
+after

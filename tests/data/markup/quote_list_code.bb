@@ -1,0 +1,6 @@
+>>• a
+>>• b
+>>
+[code]x[/code]
+
+>>tail
