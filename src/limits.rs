@@ -233,8 +233,8 @@ pub const EVENT_SUBSCRIBE_EVERY: Duration = Duration::from_secs(3600);
 pub const EVENT_METHOD_PROBE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How long after the last message to or from an agent it counts as in conversation.
 pub const CONVERSATION_LASTS: Duration = Duration::from_secs(180);
-/// First delay of an agent whose polling failed.
-pub const POLL_RETRY_FIRST: Duration = Duration::from_secs(1);
+/// First delay of an agent whose polling failed; never below its interval in conversation.
+pub const POLL_RETRY_FIRST: Duration = Duration::from_millis(200);
 /// Longest delay of an agent whose polling fails: what a person waits at most for the first answer
 /// after the portal came back.
 pub const POLL_RETRY_MAX: Duration = Duration::from_secs(60);

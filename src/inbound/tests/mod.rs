@@ -1,8 +1,8 @@
-//! The inbound flow piece by piece: pages of events into a real outbox, the polling against an event
-//! log that deletes as the portal's does, the relay against a gateway that answers as it is told.
+//! The inbound flow piece by piece: pages of events into a real outbox, the relay against a gateway
+//! that answers as it is told, and the whole flow from the model portal to the model gateway.
 
-mod event_log;
 mod ingest;
-mod poll;
+#[cfg(feature = "sim")]
+mod model;
 mod relay;
 mod support;

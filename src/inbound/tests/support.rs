@@ -81,30 +81,38 @@ impl Desk {
         let dir = std::env::temp_dir().join(format!("inbound-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
-        let vault = Vault::open(&dir, None, None).expect("a key");
         for (agent, user) in [("mira", 57), ("olga", 58)] {
             let agent = name(agent);
             store.create_agent(&agent, NOW).expect("creates");
-            store.put_identity(&agent, identity(&vault, &agent, user), NOW).expect("identity");
+            store.put_identity(&agent, identity(user), NOW).expect("identity");
             store.set_agent_state(&agent, AgentState::Active, "", NOW).expect("active");
         }
         Desk { thread: Some(thread), store, dir }
     }
 
-    /// The agents as a process that has just started sees them, at a portal of this address.
-    pub fn registry(&self, portal: SocketAddr) -> Arc<Registry> {
+    /// Gives an agent tokens, as a consent would.
+    pub fn connect(&self, agent: &str, endpoint: &str, tokens: (String, String)) {
+        let row = self.store.agent(&name(agent)).expect("reads").expect("there");
+        let known = row.identity.expect("has one");
         let vault = Vault::open(&self.dir, None, None).expect("a key");
-        for row in self.store.agents().expect("reads") {
-            let sealed = row.identity.expect("has one");
-            let client_endpoint = format!("http://{portal}/rest/");
-            let sealed = SealedIdentity { client_endpoint, ..sealed };
-            self.store.put_identity(&row.name, sealed, NOW).expect("moves");
-        }
+        let seal = |what: &str, text: String| {
+            vault.seal(&format!("agents/{agent}/{what}"), &Secret::new(text))
+        };
+        let identity = SealedIdentity {
+            client_endpoint: endpoint.to_owned(),
+            access: seal("access", tokens.0),
+            refresh: seal("refresh", tokens.1),
+            expires_at: UnixMs(i64::MAX),
+            ..known
+        };
+        self.store.put_identity(&name(agent), identity, NOW).expect("connects");
+    }
+
+    /// The agents as a process that has just started sees them.
+    pub fn registry(&self, oauth: OAuth) -> Arc<Registry> {
+        let vault = Vault::open(&self.dir, None, None).expect("a key");
         let transport = Transport::new(&TransportOptions::default()).expect("a client");
         let rest = Arc::new(Portal::new(transport, RateRule::Off));
-        let url = Url::parse(&format!("http://{portal}/")).expect("url");
-        let oauth = OAuth::new(url, "app".to_owned(), Secret::new("s".to_owned()), &[]);
-        let oauth = oauth.expect("no servers");
         Registry::load(self.store.clone(), vault, rest, oauth).expect("loads")
     }
 
@@ -130,21 +138,18 @@ impl Drop for Desk {
     }
 }
 
-/// Acts as `user` by the token `t-<user>`, for ever.
-fn identity(vault: &Vault, agent: &AgentName, user: i64) -> SealedIdentity {
-    let seal = |what: &str, text: String| {
-        vault.seal(&format!("agents/{agent}/{what}"), &Secret::new(text))
-    };
+/// An identity whose tokens do not open; whoever calls the portal connects first.
+fn identity(user: i64) -> SealedIdentity {
     SealedIdentity {
         user: UserId(user),
         user_name: "Mira Holt".to_owned(),
         member: MemberId("m0".to_owned()),
         client_endpoint: "http://127.0.0.1:1/rest/".to_owned(),
         oauth_host: "127.0.0.1".to_owned(),
-        access: seal("access", format!("t-{user}")),
-        refresh: seal("refresh", "r".to_owned()),
+        access: vec![1],
+        refresh: vec![2],
         previous_refresh: None,
-        expires_at: UnixMs(i64::MAX),
+        expires_at: NOW,
         refreshed_at: NOW,
     }
 }
@@ -271,9 +276,14 @@ impl FakeGateway {
 
 /// The client of a gateway at an address.
 pub fn client(addr: SocketAddr) -> Gateway {
+    client_with(&format!("http://{addr}/v1/inbound/generic"), "s3cret")
+}
+
+/// The client of a gateway at a URL.
+pub fn client_with(url: &str, secret: &str) -> Gateway {
     Gateway::new(GatewayOptions {
-        url: Url::parse(&format!("http://{addr}/v1/inbound/generic")).expect("url"),
-        secret: Some(Secret::new("s3cret".to_owned())),
+        url: Url::parse(url).expect("url"),
+        secret: Some(Secret::new(secret.to_owned())),
         signing: Signing::Raw,
         channel: "bitrix24".to_owned(),
         extra: false,

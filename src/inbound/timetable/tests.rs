@@ -139,7 +139,7 @@ fn failures_of_one_agent_delay_that_agent_alone() {
     let now = Instant::now();
     let mut table = table(&["mira", "olaf"], now);
     let (mira, olaf) = (name("mira"), name("olaf"));
-    for streak in 1..9 {
+    for streak in 1..12 {
         assert_eq!(table.failed(&mira, None, now, 0), streak);
         assert_eq!(take(&mut table, now).agent, olaf, "not held back");
         table.done(&olaf, MORE, now);
