@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Barrier;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -397,9 +399,11 @@ fn a_gateway_that_is_away_or_refuses_the_secret_loses_nothing() {
 fn a_stop_cuts_a_call_that_hangs_and_keeps_its_message() {
     let scene = Scene::new();
     let over = Arc::new(Barrier::new(2));
-    let hook = Arc::clone(&over);
+    let hanging = Arc::new(AtomicBool::new(false));
+    let (hook, began) = (Arc::clone(&over), Arc::clone(&hanging));
     let hang = Fault::Hook(Arc::new(move |point| {
         if point == HookPoint::BeforeAct {
+            began.store(true, Ordering::SeqCst);
             hook.wait();
         }
     }));
@@ -407,11 +411,10 @@ fn a_stop_cuts_a_call_that_hangs_and_keeps_its_message() {
     let (exits, ended) = Exits::new();
     let inbound = scene.start_with(scene.registry(), exits);
     let key = format!("m0-mira-{}", scene.write(OLAF, MIRA));
-    let posting = |scene: &Scene| scene.desk.pending() == 1;
-    until("queued", || posting(&scene));
+    until("hanging", || hanging.load(Ordering::SeqCst));
     inbound.stop(Instant::now() + limits::STOP_CUT + limits::STOP_CUT);
     assert_eq!(ended.try_iter().count(), limits::POLL_THREADS + limits::RELAY_THREADS);
-    assert!(posting(&scene), "kept");
+    assert_eq!(scene.desk.pending(), 1, "kept");
     over.wait();
     let _inbound = scene.start();
     scene.check(&[key]);
