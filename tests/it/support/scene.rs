@@ -196,11 +196,26 @@ impl Scene {
         path: &str,
         body: Option<&Value>,
     ) -> Response {
+        self.try_control(connector, method, path, body).expect("control answers")
+    }
+
+    /// `GET /v1/status`; `None` when nobody answers.
+    pub fn status(&self, connector: &Connector) -> Option<Value> {
+        self.try_control(connector, "GET", "/v1/status", None).ok().map(|answer| answer.json())
+    }
+
+    fn try_control(
+        &self,
+        connector: &Connector,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> std::io::Result<Response> {
         let bearer = format!("Bearer {CONTROL_SECRET}");
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
         let body = body.map(Value::to_string).unwrap_or_default();
         let url = format!("{}{path}", connector.origin("control"));
-        client::request(method, &url, &headers, body.as_bytes(), TIMEOUT).expect("control")
+        client::request(method, &url, &headers, body.as_bytes(), TIMEOUT)
     }
 
     /// A Deliver call with the secret.
