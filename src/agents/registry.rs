@@ -154,11 +154,6 @@ impl Registry {
         self.find(name).map(|agent| agent.view())
     }
 
-    /// The portal user an agent acts as.
-    pub fn user_of(&self, name: &AgentName) -> Option<UserId> {
-        self.find(name)?.chain.identity().map(|identity| identity.user)
-    }
-
     /// The portal users of all agents: messages of these are never forwarded.
     pub fn own_users(&self) -> HashSet<UserId> {
         let identities = self.all();

@@ -18,6 +18,7 @@ use crate::api::routes::Listener;
 use crate::base::secret::Secret;
 use crate::domain::agent::AgentState;
 use crate::domain::delivery::State;
+use crate::domain::ids::AgentName;
 use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Reply;
@@ -35,6 +36,8 @@ pub struct DeliverListener {
     pub desk: Option<Desk>,
     /// What a caller must present.
     pub secret: Option<Secret>,
+    /// Told which agent is about to say something, so that answers to it are soon looked for.
+    pub talks: Box<dyn Fn(&AgentName) + Send + Sync>,
 }
 
 impl Handler for DeliverListener {
@@ -59,6 +62,7 @@ impl DeliverListener {
             Ok(admitted) => admitted,
             Err(problem) => return answer.send(problem.reply()),
         };
+        (self.talks)(&call.request.agent);
         if call.respond_async {
             let accepted = desk.deliver_later(call.request);
             return answer.send(match accepted {

@@ -26,6 +26,7 @@ use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
+use crate::domain::ids::AgentName;
 use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
 use crate::http::Handler;
@@ -107,6 +108,7 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
     let deliver = DeliverListener {
         desk: flows.as_ref().map(|flows| flows.outbound.desk()),
         secret: settings.deliver_secret.clone(),
+        talks: talks(flows.as_ref()),
     };
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
     Ok(Running {
@@ -229,6 +231,14 @@ fn gateway_reason(flows: Option<&Flows>) -> Box<dyn Fn() -> Option<String> + Sen
             Some("the gateway refuses our secret: see AIHUMMER_INBOUND_SECRET".into())
         }
     })
+}
+
+/// Whoever the agent talks to may answer at once.
+fn talks(flows: Option<&Flows>) -> Box<dyn Fn(&AgentName) + Send + Sync> {
+    match flows.map(|flows| flows.inbound.handle()) {
+        Some(handle) => Box::new(move |agent| handle.nudge(agent)),
+        None => Box::new(|_| {}),
+    }
 }
 
 /// One of the three listeners.

@@ -1,4 +1,5 @@
-//! Rank 0: what the standard library might have had. Knows nothing of Bitrix24 or messages.
+//! Rank 0: what the standard library might have had. Knows nothing of Bitrix24 or messages, and
+//! imports nothing of ours; everything else may use it.
 
 pub mod clock;
 pub mod crypto;

@@ -4,7 +4,6 @@
 //! one ends unasked, and systemd starts a clean one.
 
 use std::fmt;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
@@ -28,8 +27,6 @@ pub enum ThreadName {
     Refresh,
     /// The one database writer.
     Store,
-    /// Retention, checkpoint, disk space.
-    Upkeep,
     /// Serves the control listener.
     HttpControl(usize),
     /// Serves the Deliver listener.
@@ -47,7 +44,6 @@ impl fmt::Display for ThreadName {
             ThreadName::Deliver(n) => write!(f, "deliver-{n}"),
             ThreadName::Refresh => f.write_str("refresh"),
             ThreadName::Store => f.write_str("store"),
-            ThreadName::Upkeep => f.write_str("upkeep"),
             ThreadName::HttpControl(n) => write!(f, "http-control-{n}"),
             ThreadName::HttpDeliver(n) => write!(f, "http-deliver-{n}"),
             ThreadName::HttpConsent(n) => write!(f, "http-consent-{n}"),
@@ -63,14 +59,9 @@ pub struct Stop {
     closed: Receiver<()>,
 }
 
-/// The other end of [`Stop`]: dropping it (or [`StopTrigger::stop`]) asks to stop.
+/// The other end of [`Stop`]: dropping it asks every holder of the [`Stop`] to end.
 pub struct StopTrigger {
     _open: Sender<()>,
-}
-
-impl StopTrigger {
-    /// Asks every holder of the [`Stop`] to end.
-    pub fn stop(self) {}
 }
 
 impl Stop {
@@ -217,7 +208,7 @@ mod tests {
             })
             .collect();
         assert!(!stop.is_set());
-        trigger.stop();
+        drop(trigger);
         drop(waiters);
         assert!(stop.is_set());
         let panicked = ended.try_iter().filter(|exit| exit.panicked).count();

@@ -30,15 +30,6 @@ pub struct Profile {
     pub admin: bool,
 }
 
-/// Which messages of a dialog to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// The newest.
-    Newest,
-    /// Those after this one.
-    After(MessageId),
-}
-
 fn params(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
@@ -168,17 +159,14 @@ pub fn message_add(
     }
 }
 
-/// Messages of a dialog, sorted by id (b24: messenger §4.2: no order is promised). At most 50.
-pub fn dialog_messages(dialog: DialogId, from: From, lane: Lane) -> Call<Vec<HistoryMessage>> {
-    let mut fields = params(json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": 50 }));
-    // One of the two must always be given, or an unread dialog answers in odd ways.
-    match from {
-        From::Newest => fields.insert("LAST_ID".to_owned(), json!(0)),
-        From::After(id) => fields.insert("FIRST_ID".to_owned(), json!(id.0)),
-    };
+/// The newest messages of a dialog, at most 50, sorted by id (b24: messenger §4.2: no order is
+/// promised).
+pub fn newest_messages(dialog: DialogId, lane: Lane) -> Call<Vec<HistoryMessage>> {
+    // Without LAST_ID an unread dialog answers in odd ways; 0 means the newest.
+    let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": 50, "LAST_ID": 0 });
     Call {
         method: "im.dialog.messages.get",
-        params: fields,
+        params: params(fields),
         writes: false,
         lane,
         read: history::read,

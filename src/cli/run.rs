@@ -1,4 +1,5 @@
-//! `run`: the service itself.
+//! `run`: the service itself. Reads the settings, starts the log, hands over to `app`, and turns its
+//! end into an exit code.
 
 use crate::app;
 use crate::app::Ended;

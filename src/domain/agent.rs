@@ -1,4 +1,5 @@
-//! The states of an agent, as one closed list with the one thing a person can do about each.
+//! The states of an agent, as one closed list with the one thing a person can do about each. Who
+//! moves an agent from one to another is `agents`; this only says what a state means.
 
 /// Where an agent stands. Text forms are the same in the database, JSON, logs and pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

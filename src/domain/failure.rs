@@ -44,6 +44,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, for tables and documents.
+    #[cfg(test)]
     pub const ALL: [Class; 16] = [
         Class::TokenExpired,
         Class::IdentityLost,

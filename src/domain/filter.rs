@@ -56,6 +56,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in order of precedence.
+    #[cfg(test)]
     pub const ALL: [Rule; 14] = [
         Rule::System,
         Rule::Own,

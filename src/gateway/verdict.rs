@@ -48,8 +48,9 @@ pub enum Verdict {
     },
 }
 
+#[cfg(test)]
 impl Verdict {
-    /// The verdict's word for a log line.
+    /// The verdict's word.
     pub fn code(&self) -> &str {
         match self {
             Verdict::Accepted => "accepted",

@@ -8,7 +8,7 @@ use crate::markup::line::Kind;
 use crate::markup::line::Line;
 use crate::markup::line::Run;
 use crate::markup::line::Style;
-use crate::markup::parse;
+use crate::markup::links;
 
 /// Around a block of code.
 pub(super) const CODE_OPEN: &str = "[code]";
@@ -69,7 +69,7 @@ fn runs(runs: &[Run], out: &mut String) {
 fn is_own_address(run: &Run, next: Option<&Run>) -> bool {
     let Some(link @ Style::Link(address)) = run.styles.last() else { return false };
     let goes_on = next.is_some_and(|next| next.styles.contains(link));
-    !run.code && !goes_on && parse::escaped(&run.text) == *address
+    !run.code && !goes_on && links::escaped(&run.text) == *address
 }
 
 fn open_tag(style: &Style, out: &mut String) {

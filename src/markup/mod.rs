@@ -8,6 +8,7 @@
 mod defang;
 mod emit;
 mod line;
+mod links;
 mod parse;
 mod readback;
 mod split;

@@ -3,7 +3,6 @@
 
 use crate::bitrix::client::Lane;
 use crate::bitrix::methods;
-use crate::bitrix::methods::From;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::ids::MessageId;
@@ -24,7 +23,7 @@ pub(super) enum Found {
 /// Looks for a part among the newest messages of its dialog.
 pub(super) fn look(shared: &Shared, delivery: &Delivery, part: u32) -> Found {
     let Some(wanted) = delivery.parts.get(part as usize) else { return Found::Nothing };
-    let call = methods::dialog_messages(delivery.dialog, From::Newest, Lane::Reply);
+    let call = methods::newest_messages(delivery.dialog, Lane::Reply);
     match shared.registry.call(&delivery.agent, &call) {
         Ok(messages) => {
             let mut found = messages.iter().rev();

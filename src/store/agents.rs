@@ -1,4 +1,5 @@
-//! Agents: their state, cursor and identity. Tokens arrive and leave sealed.
+//! Agents: their state, cursor and identity. Tokens arrive and leave sealed; what a state means is
+//! `domain`'s business. Called by the registry of `agents`, and for cursors by `inbound`.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;

@@ -1,4 +1,5 @@
-//! Messages of a dialog, as `im.dialog.messages.get` returns them (b24: messenger §4.2).
+//! Messages of a dialog, as `im.dialog.messages.get` returns them (b24: messenger §4.2). Reads what
+//! reconciliation compares, and nothing else; called by the list of methods.
 
 use serde_json::Value;
 

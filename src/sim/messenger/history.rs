@@ -1,4 +1,5 @@
-//! `im.dialog.messages.get` (b24: messenger §4.2, Q9, Q10).
+//! `im.dialog.messages.get` (b24: messenger §4.2, Q9, Q10): pages by `LAST_ID` or `FIRST_ID`, with
+//! the portal's odd defaults. Called by the messenger's method table.
 
 use serde_json::Map;
 use serde_json::Value;

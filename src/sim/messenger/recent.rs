@@ -1,4 +1,5 @@
-//! `im.recent.list` (b24: messenger §4.1, Q11).
+//! `im.recent.list` (b24: messenger §4.1, Q11): the caller's dialogs, newest first, by offset.
+//! Called by the messenger's method table.
 
 use serde_json::Value;
 use serde_json::json;
