@@ -44,7 +44,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "agents",
         arguments: "[list | add NAME | consent NAME] [--json]",
-        meaning: "list agents, create one, print a consent link (asks the running service)",
+        meaning: "list agents, create one, print a consent link",
         run: agents::run,
     },
     Verb {

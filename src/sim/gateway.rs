@@ -12,6 +12,7 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
@@ -23,6 +24,8 @@ use super::fault::ServerKind;
 use super::http::HttpReply;
 use super::http::Request;
 use super::net::Server;
+use super::network::AuthForm;
+use super::network::Exchange;
 use super::network::Network;
 use super::network::lock;
 use crate::base::crypto;
@@ -32,7 +35,7 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause before a Deliver call is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// The Deliver method of the contract.
-const DELIVER_PATH: &str = "/aihummer.connector.v1.ConnectorService/Deliver";
+pub const DELIVER_PATH: &str = "/aihummer.connector.v1.ConnectorService/Deliver";
 
 /// What a gateway is started with.
 #[derive(Clone, Debug)]
@@ -288,7 +291,32 @@ fn is_final(http: u16) -> bool {
 /// fault, either the call does not leave or its answer is not read.
 fn call(shared: &Shared, url: &str, body: &Value) -> Option<(u16, Value)> {
     let line = Line { server: ServerKind::Gateway, method: "DELIVER", path: DELIVER_PATH };
-    let fault = shared.network.begin(line).fault;
+    let decision = shared.network.begin(line);
+    let (number, fault) = (decision.number, decision.fault.as_ref().map(Fault::name));
+    let answer = exchange(shared, url, body, decision.fault);
+    shared.network.end(Exchange {
+        number,
+        server: line.server,
+        http_method: line.method.to_owned(),
+        path: line.path.to_owned(),
+        rest_method: String::new(),
+        auth: AuthForm::Secret,
+        user: None,
+        status: answer.as_ref().map_or(0, |(status, _)| *status),
+        error: String::new(),
+        fault,
+        at: shared.network.clock().now(),
+        ended: Instant::now(),
+    });
+    answer
+}
+
+fn exchange(
+    shared: &Shared,
+    url: &str,
+    body: &Value,
+    fault: Option<Fault>,
+) -> Option<(u16, Value)> {
     let secret = [
         ("X-AIHummer-Inbound-Secret", shared.options.secret.as_str()),
         ("Content-Type", "application/json"),

@@ -60,6 +60,7 @@ pub mod people;
 pub mod php;
 pub mod portal;
 pub mod rest;
+pub mod stage;
 pub mod switches;
 pub mod token;
 pub mod users;

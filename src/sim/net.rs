@@ -422,6 +422,7 @@ impl Connection<'_> {
             error: reply.map(|r| r.error.clone()).unwrap_or_default(),
             fault: decision.fault.as_ref().map(Fault::name),
             at: network.clock().now(),
+            ended: Instant::now(),
         });
     }
 }

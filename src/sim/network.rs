@@ -72,6 +72,8 @@ pub struct Exchange {
     pub fault: Option<&'static str>,
     /// The model's time.
     pub at: UnixMs,
+    /// When it ended, by the machine's clock.
+    pub ended: Instant,
 }
 
 /// One model's shared part. Cloning shares it.

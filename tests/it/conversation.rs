@@ -10,7 +10,6 @@ fn an_employee_writes_and_the_agent_answers() {
     let scene = Scene::new();
     scene.gateway.script(Box::new(|inbound| Some(format!("**Yes**: {}", inbound.text))));
     let _connector = scene.start_connected();
-    scene.wait_for_subscription();
     scene.portal.write_to(scene.olaf, scene.mira, "Is the invoice out?").expect("writes");
     let chat = scene.portal.private_chat(scene.olaf, scene.mira);
     let said = eventually("the agent's answer", || {
@@ -22,6 +21,10 @@ fn an_employee_writes_and_the_agent_answers() {
     assert_eq!(inbound.len(), 1);
     assert_eq!(inbound[0].external_id, format!("helper/{}", scene.olaf));
     assert_eq!(inbound[0].body["channel"], json!("bitrix24"));
-    let receipts = scene.gateway.receipts();
+    // The answer is shown before the gateway hears that it is.
+    let receipts = eventually("the receipt", || {
+        let receipts = scene.gateway.receipts();
+        (!receipts.is_empty()).then_some(receipts)
+    });
     assert_eq!((receipts[0].http, receipts[0].status.as_str()), (200, "delivered"));
 }

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -19,10 +18,12 @@ use std::time::Instant;
 use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::HookPoint;
 use aihummer_bitrix24::sim::When;
+use aihummer_bitrix24::sim::stage;
+use aihummer_bitrix24::sim::stage::Connector;
 
 use crate::support::PATIENCE;
-use crate::support::connector::Connector;
 use crate::support::scene::Scene;
+use crate::support::scene::last_lines;
 
 /// How long "all later ones" lasts.
 const OUTAGE: Duration = Duration::from_millis(700);
@@ -71,7 +72,6 @@ fn run(mode: Mode, n: u64) -> Verdict {
         answers.iter().find(|(asked, _)| inbound.text.contains(*asked)).map(|(_, a)| a.clone())
     }));
     let connector = scene.start_connected();
-    scene.wait_for_subscription();
     let group = scene.portal.add_chat("Invoices", scene.olaf, &[scene.mira]);
 
     let killed = Arc::new(AtomicBool::new(false));
@@ -98,12 +98,12 @@ fn run(mode: Mode, n: u64) -> Verdict {
     }
     verdict.hit = hit.load(Ordering::SeqCst) || scene.network.exchanges() >= n;
     let mut connector = connector.into_inner().expect("not poisoned");
-    if !connector.terminate().success() {
+    if !connector.terminate().is_ok_and(|status| status.success()) {
         verdict.wrong.push("the connector did not stop with exit code 0".to_owned());
     }
     check_ledger(&scene, &mut verdict);
     if !(verdict.lost.is_empty() && verdict.doubled.is_empty() && verdict.wrong.is_empty()) {
-        verdict.wrong.push(tail(&connector.log()));
+        verdict.wrong.push(last_lines(&connector.log(), 40));
     }
     verdict
 }
@@ -127,8 +127,7 @@ fn plan(
             let (killed, hit, pid) = (Arc::clone(killed), Arc::clone(hit), Arc::clone(pid));
             let hook = move |at: HookPoint| {
                 if at == point && !hit.swap(true, Ordering::SeqCst) {
-                    let pid = pid.load(Ordering::SeqCst).to_string();
-                    let _ = Command::new("kill").args(["-9", &pid]).status();
+                    stage::signal("KILL", pid.load(Ordering::SeqCst));
                     killed.store(true, Ordering::SeqCst);
                 }
             };
@@ -266,11 +265,6 @@ fn check_ledger(scene: &Scene, verdict: &mut Verdict) {
             verdict.wrong.push(format!("{what}: {found}"));
         }
     }
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().rev().take(40).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a mode for every n; how many exchanges it hit.

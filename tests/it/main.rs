@@ -5,4 +5,5 @@ mod support;
 
 mod conversation;
 mod counting;
+mod demo;
 mod tidy;

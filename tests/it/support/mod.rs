@@ -1,7 +1,6 @@
 //! What the black-box tests stand on: the real executable as a child process, a scene with the
 //! model portal and gateway around it, and waiting on conditions instead of sleeping.
 
-pub mod connector;
 pub mod scene;
 
 use std::path::PathBuf;
