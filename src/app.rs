@@ -6,6 +6,7 @@
 //! and join; the store last, with a checkpoint.
 
 mod build;
+mod watchdog;
 
 use std::time::Instant;
 
@@ -14,11 +15,13 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::base::signals::StopSignals;
+use crate::base::systemd::Systemd;
 use crate::base::threads::Exit;
 use crate::base::threads::Exits;
 use crate::limits;
 use crate::settings::Settings;
 use build::Running;
+use watchdog::Watchdog;
 
 /// Where a generated control secret is kept, below the state directory.
 pub const CONTROL_SECRET_FILE: &str = "control.secret";
@@ -54,7 +57,9 @@ pub fn run(settings: Settings, announce: &mut dyn FnMut(Value)) -> Ended {
         "deliver": running.deliver.addr().to_string(),
         "consent": running.consent.addr().to_string(),
     }));
-    let unasked = supervise(&signals, &ended);
+    let mut watchdog = Watchdog::start(Systemd::from_environment(), running.control.addr());
+    let unasked = supervise(&signals, &ended, &mut watchdog);
+    watchdog.stopping();
     stop(running);
     match unasked {
         None => Ended::Stopped,
@@ -63,7 +68,11 @@ pub fn run(settings: Settings, announce: &mut dyn FnMut(Value)) -> Ended {
 }
 
 /// Waits for a reason to stop: a signal (`None`), or a thread that ended though nobody asked it to.
-fn supervise(signals: &StopSignals, ended: &Receiver<Exit>) -> Option<Exit> {
+fn supervise(
+    signals: &StopSignals,
+    ended: &Receiver<Exit>,
+    watchdog: &mut Watchdog,
+) -> Option<Exit> {
     loop {
         // A signal wakes this at once; a dead thread is noticed within the tick.
         if signals.wait(limits::SUPERVISE_TICK) {
@@ -74,6 +83,7 @@ fn supervise(signals: &StopSignals, ended: &Receiver<Exit>) -> Option<Exit> {
             log::error!("thread_ended thread={} panicked={}", exit.name, exit.panicked);
             return Some(exit);
         }
+        watchdog.tick(Instant::now());
     }
 }
 

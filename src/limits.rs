@@ -11,8 +11,12 @@ use std::time::Duration;
 pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most header lines of one request.
 pub const HTTP_HEADERS_MAX: usize = 64;
-/// Connections one listener keeps open. One more closes the longest-waiting idle one.
+/// Connections one listener keeps open, each with a thread. One more closes the one that waited
+/// longest for its peer; a 503 is left for when every one of them is owed an answer.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
+/// Bytes of a request's body kept in memory while it is read; a longer one goes to an unlinked
+/// file, so that all connections of a listener together hold at most 16 MiB.
+pub const HTTP_BODY_MEMORY_BYTES_MAX: usize = 64 * 1024;
 /// How long a connection may wait for its next request.
 pub const HTTP_IDLE_MAX: Duration = Duration::from_secs(30);
 /// How long a request head may take from its first byte; a dripping client is cut here.
@@ -21,6 +25,8 @@ pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 pub const HTTP_BODY_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long writing one answer may take: a client that does not read is cut here.
 pub const HTTP_WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a listener that stops waits for the answers it still writes: they are short.
+pub const HTTP_FINISH_TIME_MAX: Duration = Duration::from_secs(2);
 /// Largest body of a Deliver call: 20,000 code points of text, four bytes each, and room for JSON
 /// escapes; inline media will have a streamed route of its own.
 pub const HTTP_DELIVER_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -245,6 +251,8 @@ pub const NUDGES_MAX: usize = 64;
 
 /// How soon a thread that ended unasked is noticed. A signal is noticed at once.
 pub const SUPERVISE_TICK: Duration = Duration::from_millis(500);
+/// How long the watchdog waits for our own health at each step; it is answered in milliseconds.
+pub const WATCHDOG_TIME_MAX: Duration = Duration::from_secs(5);
 /// Connections one address may keep open on the public consent listener: a browser uses six.
 pub const HTTP_CONSENT_PER_SOURCE_MAX: usize = 16;
 

@@ -31,6 +31,7 @@ use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
 use crate::http::Handler;
 use crate::http::Listen;
+use crate::http::Patience;
 use crate::http::Server;
 use crate::inbound::GatewayState;
 use crate::inbound::Inbound;
@@ -111,10 +112,12 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         talks: talks(flows.as_ref()),
     };
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
+    let listen =
+        |kind: Kind, addr, handler| listen(kind, addr, &settings.state_dir, exits, handler);
     Ok(Running {
-        control: listen(CONTROL, settings.control_addr, exits, Arc::new(control))?,
-        deliver: listen(DELIVER, settings.deliver_addr, exits, Arc::new(deliver))?,
-        consent: listen(CONSENT, settings.consent_addr, exits, Arc::new(consent))?,
+        control: listen(CONTROL, settings.control_addr, Arc::new(control))?,
+        deliver: listen(DELIVER, settings.deliver_addr, Arc::new(deliver))?,
+        consent: listen(CONSENT, settings.consent_addr, Arc::new(consent))?,
         flows,
         transport: agents.map(|agents| agents.transport),
         store: thread,
@@ -277,6 +280,7 @@ const CONSENT: Kind = Kind {
 fn listen(
     kind: Kind,
     addr: SocketAddr,
+    state_dir: &Path,
     exits: &Exits,
     handler: Arc<dyn Handler>,
 ) -> Result<Server, Ended> {
@@ -286,6 +290,9 @@ fn listen(
         thread: kind.thread,
         body_bytes_max: kind.body_bytes_max,
         per_source_max: kind.per_source_max,
+        loopback_is_free: true,
+        spool_dir: state_dir.to_owned(),
+        patience: Patience::USUAL,
     };
     Server::start(listen, exits, handler).map_err(|why| {
         Ended::Settings(format!(

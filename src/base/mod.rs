@@ -8,4 +8,5 @@ pub mod log;
 pub mod metrics;
 pub mod secret;
 pub mod signals;
+pub mod systemd;
 pub mod threads;

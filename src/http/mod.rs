@@ -12,6 +12,7 @@ pub use request::Request;
 pub use server::Answer;
 pub use server::Handler;
 pub use server::Listen;
+pub use server::Patience;
 pub use server::Server;
 
 #[cfg(test)]

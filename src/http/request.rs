@@ -1,6 +1,5 @@
-//! A request as handlers see it: whole, bounded, decoded. Knows no socket.
-
-use std::net::SocketAddr;
+//! A request as handlers see it: whole, bounded, decoded. Knows no socket; `server` makes it, and
+//! `api` asks it for headers, the token of its bearer and form fields.
 
 /// Request methods that some route knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +35,6 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, within the listener's limit.
     pub body: Vec<u8>,
-    /// Who connected.
-    pub peer: SocketAddr,
 }
 
 impl Request {
@@ -47,11 +44,6 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The first value of a name in the query, decoded.
-    pub fn query_value(&self, name: &str) -> Option<String> {
-        pair(self.query.as_bytes(), name)
-    }
-
     /// The first value of a name in a form body, decoded.
     pub fn form_value(&self, name: &str) -> Option<String> {
         let kind = self.header("content-type").unwrap_or_default();
@@ -59,13 +51,6 @@ impl Request {
             kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
         if is_form { pair(&self.body, name) } else { None }
-    }
-
-    /// A cookie's value.
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        let cookies = self.header("cookie")?.split(';');
-        let mut pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The token of `Authorization: Bearer`.

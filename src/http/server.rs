@@ -1,11 +1,14 @@
-//! One listener: its socket, its workers, its limits. The only file that names tiny_http. A worker
-//! takes a whole request, hands it to the handler, and goes on; the handler answers now or later,
-//! from any thread, through its [`Answer`]. Workers wait on the listener and end when it is dropped.
+//! One listener: its socket, its threads, its limits. The only file that names tiny_http. Number 0
+//! of its threads accepts, the others are workers: each takes a whole request, hands it to the
+//! handler, and goes on; the handler answers now or later, from any thread, through its
+//! [`Answer`]. The threads wait on the listener and end when it is stopped.
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::metrics::Counter;
 use crate::base::metrics::count;
@@ -18,18 +21,47 @@ use crate::http::Request;
 use crate::limits;
 
 /// Where and how to listen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Listen {
     /// Address; port 0 takes a free one.
     pub addr: SocketAddr,
     /// Number of workers.
     pub workers: usize,
-    /// What a worker's thread is called, by its number.
+    /// What a thread is called, by its number.
     pub thread: fn(usize) -> ThreadName,
     /// Largest request body.
     pub body_bytes_max: usize,
-    /// Most connections from one address that is not loopback; `None` for no such limit.
+    /// Most connections from one address; `None` for no such limit.
     pub per_source_max: Option<usize>,
+    /// Whether that limit spares loopback, where a reverse proxy would be.
+    pub loopback_is_free: bool,
+    /// Where bodies too long for memory are kept while they are read.
+    pub spool_dir: PathBuf,
+    /// How long a peer is waited for.
+    pub patience: Patience,
+}
+
+/// How long a listener waits for its peers.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the next request of a connection.
+    pub idle: Duration,
+    /// For a whole head, from its first byte.
+    pub head: Duration,
+    /// For a whole body.
+    pub body: Duration,
+    /// For an answer to be taken.
+    pub write: Duration,
+}
+
+impl Patience {
+    /// That of the product; tests are less patient.
+    pub const USUAL: Patience = Patience {
+        idle: limits::HTTP_IDLE_MAX,
+        head: limits::HTTP_HEAD_TIME_MAX,
+        body: limits::HTTP_BODY_TIME_MAX,
+        write: limits::HTTP_WRITE_TIME_MAX,
+    };
 }
 
 /// Whoever answers requests.
@@ -39,17 +71,14 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request, answer: Answer);
 }
 
-/// A running listener. Dropping it closes the socket and joins the workers.
+/// A running listener. Dropping it stops it.
 pub struct Server {
-    // Before the workers: they end when the server wakes them.
     server: Arc<tiny_http::Server>,
-    addr: SocketAddr,
-    stopping: Arc<std::sync::atomic::AtomicBool>,
-    workers: Vec<Thread>,
+    threads: Vec<Thread>,
 }
 
 impl Server {
-    /// Binds the address and starts the workers.
+    /// Binds the address and starts the threads.
     ///
     /// # Errors
     /// The address cannot be bound, or the operating system refused a thread.
@@ -58,33 +87,35 @@ impl Server {
         exits: &Exits,
         handler: Arc<dyn Handler>,
     ) -> std::io::Result<Server> {
-        let server = Arc::new(tiny_http::Server::http(listen.addr).map_err(std::io::Error::other)?);
-        let addr = server.server_addr().to_ip().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-        let stopping = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let mut workers = Vec::new();
-        for number in 0..listen.workers {
-            let (server, handler) = (Arc::clone(&server), Arc::clone(&handler));
-            let stopping = Arc::clone(&stopping);
+        let accepting = (listen.thread)(0);
+        let server = tiny_http::Server::bind(listen.addr, &accepting.to_string(), limits(&listen))?;
+        // From here on a failure drops it, which ends the threads that run already.
+        let mut server = Server { server: Arc::new(server), threads: Vec::new() };
+        let inner = Arc::clone(&server.server);
+        server.threads.push(Thread::spawn(accepting, exits, move || inner.serve())?);
+        for number in 1..=listen.workers {
+            let (inner, handler) = (Arc::clone(&server.server), Arc::clone(&handler));
             let body_bytes_max = listen.body_bytes_max;
-            workers.push(Thread::spawn((listen.thread)(number), exits, move || {
-                work(&server, handler.as_ref(), &stopping, body_bytes_max);
-            })?);
+            let thread = Thread::spawn((listen.thread)(number), exits, move || {
+                work(&inner, handler.as_ref(), body_bytes_max);
+            })?;
+            server.threads.push(thread);
         }
-        Ok(Server { server, addr, stopping, workers })
+        Ok(server)
     }
 
     /// The address really bound.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.server.server_addr()
     }
 
-    /// Stops taking requests and joins the workers. Answers that are still owed can be sent.
+    /// Refuses connections, joins the threads, and waits a moment until the answers that were
+    /// given are written. Whoever still keeps an [`Answer`] should have sent it before.
     pub fn stop(&mut self) {
-        self.stopping.store(true, std::sync::atomic::Ordering::SeqCst);
-        for _ in &self.workers {
-            self.server.unblock();
+        self.server.close();
+        if self.threads.drain(..).count() > 0 && !self.server.finish(limits::HTTP_FINISH_TIME_MAX) {
+            log::warn!("answers_not_taken listener={}", self.addr());
         }
-        self.workers.clear();
     }
 }
 
@@ -94,18 +125,29 @@ impl Drop for Server {
     }
 }
 
-fn work(
-    server: &tiny_http::Server,
-    handler: &dyn Handler,
-    stopping: &std::sync::atomic::AtomicBool,
-    body_bytes_max: usize,
-) {
-    while !stopping.load(std::sync::atomic::Ordering::SeqCst) {
-        let Ok(mut inner) = server.recv() else { continue };
+fn limits(listen: &Listen) -> tiny_http::Limits {
+    tiny_http::Limits {
+        connections: limits::HTTP_CONNECTIONS_MAX,
+        connections_per_source: listen.per_source_max,
+        loopback_is_free: listen.loopback_is_free,
+        head_bytes: limits::HTTP_HEAD_BYTES_MAX,
+        headers: limits::HTTP_HEADERS_MAX,
+        body_bytes: listen.body_bytes_max,
+        body_memory_bytes: limits::HTTP_BODY_MEMORY_BYTES_MAX,
+        spool_dir: listen.spool_dir.clone(),
+        idle_time: listen.patience.idle,
+        head_time: listen.patience.head,
+        body_time: listen.patience.body,
+        write_time: listen.patience.write,
+    }
+}
+
+fn work(server: &tiny_http::Server, handler: &dyn Handler, body_bytes_max: usize) {
+    while let Some(mut inner) = server.recv() {
         let request = read(&mut inner, body_bytes_max);
         let answer = Answer { inner: Some(inner) };
-        let Some(request) = request else {
-            answer.send(Reply::text(413, "the body is too large\n"));
+        let Ok(request) = request.inspect_err(|why| log::error!("body_lost reason={why}")) else {
+            answer.send(Reply::text(503, "the request's body cannot be read back\n"));
             continue;
         };
         // A handler's bug costs its own request only; the dropped answer sends a 500.
@@ -116,22 +158,19 @@ fn work(
     }
 }
 
-fn read(inner: &mut tiny_http::Request, body_bytes_max: usize) -> Option<Request> {
+fn read(inner: &mut tiny_http::Request, body_bytes_max: usize) -> std::io::Result<Request> {
     use std::io::Read;
-    let (path, query) = match inner.url().split_once('?') {
-        Some((path, query)) => (path.to_owned(), query.to_owned()),
-        None => (inner.url().to_owned(), String::new()),
-    };
+    let (path, query) = inner.url().split_once('?').unwrap_or((inner.url(), ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let headers = inner.headers().iter();
-    let headers = headers
-        .map(|header| (header.field.to_string(), header.value.to_string()))
-        .collect::<Vec<_>>();
+    let headers =
+        headers.map(|header| (header.name().to_owned(), header.value().to_owned())).collect();
     let method = method(inner.method());
-    let peer = inner.remote_addr().copied()?;
     let mut body = Vec::new();
+    // The listener has held it to this bound already.
     let most = u64::try_from(body_bytes_max).unwrap_or(u64::MAX);
-    inner.as_reader().take(most + 1).read_to_end(&mut body).ok()?;
-    (body.len() <= body_bytes_max).then_some(Request { method, path, query, headers, body, peer })
+    inner.as_reader().take(most).read_to_end(&mut body)?;
+    Ok(Request { method, path, query, headers, body })
 }
 
 fn method(method: &tiny_http::Method) -> Method {
@@ -153,10 +192,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Answers. A client that went away is not our failure.
+    /// Answers, without waiting for the peer. A peer that went away is not our failure.
     pub fn send(mut self, reply: Reply) {
         if let Some(inner) = self.inner.take() {
-            respond(inner, reply);
+            inner.respond(response(reply));
         }
     }
 }
@@ -164,28 +203,21 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            respond(inner, Reply::text(500, "internal error\n"));
+            inner.respond(response(Reply::text(500, "internal error\n")));
         }
     }
 }
 
-fn respond(inner: tiny_http::Request, reply: Reply) {
-    let Reply { status, headers, body } = reply;
-    let length = body.len();
-    let headers = headers.iter().filter_map(|(name, value)| {
-        tiny_http::Header::from_bytes(name.as_bytes(), value.as_bytes()).ok()
-    });
-    let response = tiny_http::Response::new(
-        tiny_http::StatusCode(status),
-        headers.collect(),
-        std::io::Cursor::new(body),
-        Some(length),
-        None,
-    )
-    .with_chunked_threshold(usize::MAX);
-    if let Err(why) = inner.respond(response) {
-        log::debug!("answer_not_sent reason={}", why.kind());
+/// A reply with a header that cannot be sent becomes a 500, because what it says without that
+/// header is not what was meant.
+fn response(reply: Reply) -> tiny_http::Response {
+    let headers: Result<Vec<_>, _> =
+        reply.headers.iter().map(|(name, value)| tiny_http::Header::new(name, value)).collect();
+    match headers {
+        Ok(headers) => tiny_http::Response::new(reply.status, headers, reply.body),
+        Err(tiny_http::Unprintable) => {
+            log::error!("reply_refused status={}", reply.status);
+            tiny_http::Response::new(500, Vec::new(), b"internal error\n".to_vec())
+        }
     }
 }
-
-const _: () = assert!(limits::HTTP_CONNECTIONS_MAX > 0);

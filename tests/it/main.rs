@@ -1,9 +1,13 @@
 //! Black-box tests in one binary: the real executable on port 0 against the model portal and
 //! gateway of `aihummer_bitrix24::sim`, by HTTP. `tidy` reads the sources instead.
 
+#![allow(clippy::print_stdout)] // what a failed test shows
+
 mod support;
 
+mod attacks;
 mod conversation;
 mod counting;
 mod demo;
 mod tidy;
+mod watchdog;

@@ -39,6 +39,7 @@ use crate::gateway::Signing;
 use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Listen;
+use crate::http::Patience;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::http::Server;
@@ -235,6 +236,9 @@ impl FakeGateway {
             thread: ThreadName::HttpControl,
             body_bytes_max: 1 << 20,
             per_source_max: None,
+            loopback_is_free: true,
+            spool_dir: std::env::temp_dir(),
+            patience: Patience::USUAL,
         };
         let handler: Arc<dyn Handler> = scripted.clone();
         let server = Server::start(listen, &Exits::new().0, handler).expect("starts");

@@ -21,7 +21,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_aihummer-bitrix24");
 /// A stage in a directory that lives as long.
 pub struct Scene {
     stage: Stage,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 impl Scene {
@@ -37,12 +37,7 @@ impl Scene {
         stage.set("BITRIX24_POLL_ACTIVE_MS", "20");
         stage.set("BITRIX24_POLL_IDLE_MS", "20");
         stage.set("BITRIX24_LOG", "debug");
-        Scene { stage, dir }
-    }
-
-    /// A directory that lives as long as the scene.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+        Scene { stage, _dir: dir }
     }
 
     /// Starts the connector and tells the gateway where it is.

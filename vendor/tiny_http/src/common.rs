@@ -1,10 +1,11 @@
-use ascii::{AsciiStr, AsciiString, FromAsciiError};
-use std::cmp::Ordering;
-use std::fmt::{self, Display, Formatter};
-use std::str::FromStr;
+/// Whether a text can be a method or a header's name (RFC 9110 §5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
 
-/// Status code of a request or response.
-#[derive(Eq, PartialEq, Copy, Clone, Debug, Ord, PartialOrd)]
+/// Status code of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusCode(pub u16);
 
 impl StatusCode {
@@ -81,214 +82,82 @@ impl StatusCode {
     }
 }
 
-impl From<i8> for StatusCode {
-    fn from(in_code: i8) -> StatusCode {
-        StatusCode(in_code as u16)
-    }
-}
-
-impl From<u8> for StatusCode {
-    fn from(in_code: u8) -> StatusCode {
-        StatusCode(in_code as u16)
-    }
-}
-
-impl From<i16> for StatusCode {
-    fn from(in_code: i16) -> StatusCode {
-        StatusCode(in_code as u16)
-    }
-}
-
-impl From<u16> for StatusCode {
-    fn from(in_code: u16) -> StatusCode {
-        StatusCode(in_code)
-    }
-}
-
-impl From<i32> for StatusCode {
-    fn from(in_code: i32) -> StatusCode {
-        StatusCode(in_code as u16)
-    }
-}
-
-impl From<u32> for StatusCode {
-    fn from(in_code: u32) -> StatusCode {
-        StatusCode(in_code as u16)
-    }
-}
-
-impl AsRef<u16> for StatusCode {
-    fn as_ref(&self) -> &u16 {
-        &self.0
-    }
-}
-
-impl PartialEq<u16> for StatusCode {
-    fn eq(&self, other: &u16) -> bool {
-        &self.0 == other
-    }
-}
-
-impl PartialEq<StatusCode> for u16 {
-    fn eq(&self, other: &StatusCode) -> bool {
-        self == &other.0
-    }
-}
-
-impl PartialOrd<u16> for StatusCode {
-    fn partial_cmp(&self, other: &u16) -> Option<Ordering> {
-        self.0.partial_cmp(other)
-    }
-}
-
-impl PartialOrd<StatusCode> for u16 {
-    fn partial_cmp(&self, other: &StatusCode) -> Option<Ordering> {
-        self.partial_cmp(&other.0)
-    }
-}
-
-/// Represents a HTTP header.
-#[derive(Debug, Clone)]
+/// One header.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    pub field: HeaderField,
-    pub value: AsciiString,
+    name: String,
+    value: String,
 }
+
+/// A name or value that cannot stand in a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unprintable;
 
 impl Header {
-    /// Builds a `Header` from two `Vec<u8>`s or two `&[u8]`s.
+    /// A header of an answer.
     ///
-    /// Example:
-    ///
-    /// ```
-    /// let header = tiny_http::Header::from_bytes(&b"Content-Type"[..], &b"text/plain"[..]).unwrap();
-    /// ```
-    #[allow(clippy::result_unit_err)]
-    pub fn from_bytes<B1, B2>(header: B1, value: B2) -> Result<Header, ()>
-    where
-        B1: Into<Vec<u8>> + AsRef<[u8]>,
-        B2: Into<Vec<u8>> + AsRef<[u8]>,
-    {
-        let header = HeaderField::from_bytes(header).or(Err(()))?;
-        let value = AsciiString::from_ascii(value).or(Err(()))?;
-
-        Ok(Header {
-            field: header,
-            value,
-        })
-    }
-}
-
-impl FromStr for Header {
-    type Err = ();
-
-    fn from_str(input: &str) -> Result<Header, ()> {
-        let mut elems = input.splitn(2, ':');
-
-        let field = elems.next().and_then(|f| f.parse().ok()).ok_or(())?;
-        let value = elems
-            .next()
-            .and_then(|v| AsciiString::from_ascii(v.trim()).ok())
-            .ok_or(())?;
-
-        Ok(Header { field, value })
-    }
-}
-
-impl Display for Header {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Result<(), fmt::Error> {
-        write!(formatter, "{}: {}", self.field, self.value.as_str())
-    }
-}
-
-/// Field of a header (eg. `Content-Type`, `Content-Length`, etc.)
-///
-/// Comparison between two `HeaderField`s ignores case.
-#[derive(Debug, Clone, Eq)]
-pub struct HeaderField(AsciiString);
-
-impl HeaderField {
-    pub fn from_bytes<B>(bytes: B) -> Result<HeaderField, FromAsciiError<B>>
-    where
-        B: Into<Vec<u8>> + AsRef<[u8]>,
-    {
-        AsciiString::from_ascii(bytes).map(HeaderField)
-    }
-
-    pub fn as_str(&self) -> &AsciiStr {
-        &self.0
-    }
-
-    pub fn equiv(&self, other: &'static str) -> bool {
-        other.eq_ignore_ascii_case(self.as_str().as_str())
-    }
-}
-
-impl FromStr for HeaderField {
-    type Err = ();
-
-    fn from_str(s: &str) -> Result<HeaderField, ()> {
-        if s.contains(char::is_whitespace) {
-            Err(())
-        } else {
-            AsciiString::from_ascii(s).map(HeaderField).map_err(|_| ())
+    /// # Errors
+    /// [`Unprintable`]: the name is no token, or the value has a line end, another control character,
+    /// or a character beyond ASCII. It would end this header and begin another (response splitting).
+    pub fn new(name: &str, value: &str) -> Result<Header, Unprintable> {
+        let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+        if !is_token(name) || !printable {
+            return Err(Unprintable);
         }
+        Ok(Header { name: name.to_owned(), value: value.to_owned() })
+    }
+
+    /// A header line of a request: no blank before the colon, no folding.
+    pub(crate) fn parse(line: &str) -> Option<Header> {
+        let (name, value) = line.split_once(':')?;
+        Header::new(name, value.trim_matches([' ', '\t'])).ok()
+    }
+
+    /// Its name as sent.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its value without blanks around it.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether this is its name, whatever the case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 }
 
-impl Display for HeaderField {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Result<(), fmt::Error> {
-        write!(formatter, "{}", self.0.as_str())
-    }
-}
-
-impl PartialEq for HeaderField {
-    fn eq(&self, other: &HeaderField) -> bool {
-        let self_str: &str = self.as_str().as_ref();
-        let other_str = other.as_str().as_ref();
-        self_str.eq_ignore_ascii_case(other_str)
-    }
-}
-
-/// HTTP request methods
-///
-/// As per [RFC 7231](https://tools.ietf.org/html/rfc7231#section-4.1) and
-/// [RFC 5789](https://tools.ietf.org/html/rfc5789)
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A request's method.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `GET`
     Get,
-
     /// `HEAD`
     Head,
-
     /// `POST`
     Post,
-
     /// `PUT`
     Put,
-
     /// `DELETE`
     Delete,
-
     /// `CONNECT`
     Connect,
-
     /// `OPTIONS`
     Options,
-
     /// `TRACE`
     Trace,
-
     /// `PATCH`
     Patch,
-
-    /// Request methods not standardized by the IETF
-    NonStandard(AsciiString),
+    /// Any other token.
+    NonStandard(String),
 }
 
 impl Method {
+    /// As it is sent.
     pub fn as_str(&self) -> &str {
-        match *self {
+        match self {
             Method::Get => "GET",
             Method::Head => "HEAD",
             Method::Post => "POST",
@@ -298,16 +167,12 @@ impl Method {
             Method::Options => "OPTIONS",
             Method::Trace => "TRACE",
             Method::Patch => "PATCH",
-            Method::NonStandard(ref s) => s.as_str(),
+            Method::NonStandard(method) => method,
         }
     }
-}
 
-impl FromStr for Method {
-    type Err = ();
-
-    fn from_str(s: &str) -> Result<Method, ()> {
-        Ok(match s {
+    pub(crate) fn parse(word: &str) -> Option<Method> {
+        Some(match word {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
             "POST" => Method::Post,
@@ -317,124 +182,8 @@ impl FromStr for Method {
             "OPTIONS" => Method::Options,
             "TRACE" => Method::Trace,
             "PATCH" => Method::Patch,
-            s => {
-                let ascii_string = AsciiString::from_ascii(s).map_err(|_| ())?;
-                Method::NonStandard(ascii_string)
-            }
+            word if is_token(word) => Method::NonStandard(word.to_owned()),
+            _ => return None,
         })
-    }
-}
-
-impl Display for Method {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Result<(), fmt::Error> {
-        write!(formatter, "{}", self.as_str())
-    }
-}
-
-/// HTTP version (usually 1.0 or 1.1).
-#[allow(clippy::upper_case_acronyms)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HTTPVersion(pub u8, pub u8);
-
-impl Display for HTTPVersion {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Result<(), fmt::Error> {
-        write!(formatter, "{}.{}", self.0, self.1)
-    }
-}
-
-impl Ord for HTTPVersion {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let HTTPVersion(my_major, my_minor) = *self;
-        let HTTPVersion(other_major, other_minor) = *other;
-
-        if my_major != other_major {
-            return my_major.cmp(&other_major);
-        }
-
-        my_minor.cmp(&other_minor)
-    }
-}
-
-impl PartialOrd for HTTPVersion {
-    fn partial_cmp(&self, other: &HTTPVersion) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq<(u8, u8)> for HTTPVersion {
-    fn eq(&self, &(major, minor): &(u8, u8)) -> bool {
-        self.eq(&HTTPVersion(major, minor))
-    }
-}
-
-impl PartialEq<HTTPVersion> for (u8, u8) {
-    fn eq(&self, other: &HTTPVersion) -> bool {
-        let &(major, minor) = self;
-        HTTPVersion(major, minor).eq(other)
-    }
-}
-
-impl PartialOrd<(u8, u8)> for HTTPVersion {
-    fn partial_cmp(&self, &(major, minor): &(u8, u8)) -> Option<Ordering> {
-        self.partial_cmp(&HTTPVersion(major, minor))
-    }
-}
-
-impl PartialOrd<HTTPVersion> for (u8, u8) {
-    fn partial_cmp(&self, other: &HTTPVersion) -> Option<Ordering> {
-        let &(major, minor) = self;
-        HTTPVersion(major, minor).partial_cmp(other)
-    }
-}
-
-impl From<(u8, u8)> for HTTPVersion {
-    fn from((major, minor): (u8, u8)) -> HTTPVersion {
-        HTTPVersion(major, minor)
-    }
-}
-
-#[cfg(test)]
-mod test {
-    use super::Header;
-    use httpdate::HttpDate;
-    use std::time::{Duration, SystemTime};
-
-    #[test]
-    fn test_parse_header() {
-        let header: Header = "Content-Type: text/html".parse().unwrap();
-
-        assert!(header.field.equiv(&"content-type"));
-        assert!(header.value.as_str() == "text/html");
-
-        assert!("hello world".parse::<Header>().is_err());
-    }
-
-    #[test]
-    fn formats_date_correctly() {
-        let http_date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(420895020));
-
-        assert_eq!(http_date.to_string(), "Wed, 04 May 1983 11:17:00 GMT")
-    }
-
-    #[test]
-    fn test_parse_header_with_doublecolon() {
-        let header: Header = "Time: 20: 34".parse().unwrap();
-
-        assert!(header.field.equiv(&"time"));
-        assert!(header.value.as_str() == "20: 34");
-    }
-
-    // This tests reslstance to RUSTSEC-2020-0031: "HTTP Request smuggling
-    // through malformed Transfer Encoding headers"
-    // (https://rustsec.org/advisories/RUSTSEC-2020-0031.html).
-    #[test]
-    fn test_strict_headers() {
-        assert!("Transfer-Encoding : chunked".parse::<Header>().is_err());
-        assert!(" Transfer-Encoding: chunked".parse::<Header>().is_err());
-        assert!("Transfer Encoding: chunked".parse::<Header>().is_err());
-        assert!(" Transfer\tEncoding : chunked".parse::<Header>().is_err());
-        assert!("Transfer-Encoding: chunked".parse::<Header>().is_ok());
-        assert!("Transfer-Encoding: chunked ".parse::<Header>().is_ok());
-        assert!("Transfer-Encoding:   chunked ".parse::<Header>().is_ok());
     }
 }

@@ -22,7 +22,6 @@ fn request(body: &str, headers: &[(&str, &str)]) -> Request {
         query: String::new(),
         headers: all,
         body: body.as_bytes().to_vec(),
-        peer: "127.0.0.1:1".parse().expect("an address"),
     }
 }
 
