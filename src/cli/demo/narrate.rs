@@ -10,6 +10,7 @@ use crate::sim::Exchange;
 use crate::sim::Network;
 use crate::sim::ServerKind;
 use crate::sim::messenger::scene::client_text;
+use crate::sim::stage;
 
 /// How long something that takes milliseconds may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,7 +83,7 @@ impl<'a> Narrator<'a> {
         let history = network.history();
         let mut events: Option<&Exchange> = None;
         for exchange in history.iter().skip(self.told) {
-            if exchange.rest_method == "im.v2.event.get" && exchange.fault.is_none() {
+            if exchange.rest_method == stage::EVENTS_METHOD && exchange.fault.is_none() {
                 events = Some(exchange);
                 continue;
             }

@@ -166,7 +166,7 @@ impl<'n, 's> Walk<'n, 's> {
     fn kill_in_delivery(&mut self) -> Result<(), String> {
         self.narrator.scene("kill -9 while the portal stores the agent's message");
         let text = "Please repeat after me";
-        let killed = self.kill_at("im.message.add");
+        let killed = self.kill_at(stage::SAY_METHOD);
         self.narrator.line("Olaf", text);
         self.write(text)?;
         self.narrator.until("the kill", || killed.load(Ordering::SeqCst))?;

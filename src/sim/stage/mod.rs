@@ -33,6 +33,10 @@ pub const SECRET: &str = "stage-inbound-secret";
 pub const CONTROL_SECRET: &str = "stage-control-secret";
 /// Scopes on the application's card: what the connector asks an administrator to tick.
 pub const SCOPES: &[&str] = &["im", "user_brief", "department"];
+/// The method by which agents are told what was said, as the history names it.
+pub const EVENTS_METHOD: &str = "im.v2.event.get";
+/// The method by which an agent says something.
+pub const SAY_METHOD: &str = "im.message.add";
 /// How long one call of the connector may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
