@@ -111,23 +111,19 @@ def main():
         prune(sys.argv[2])
         return
     # The committed source replacement points at vendor/ itself, so fetching runs with a
-    # configuration directory of its own that does not have it.
-    patches = None
-    if os.path.exists("vendor/PATCHES.md"):
-        with open("vendor/PATCHES.md", "rb") as f:
-            patches = f.read()
-    config = ".cargo/config.toml"
+    # configuration directory of its own that does not have it. `cargo vendor` also removes what
+    # is no crate. Both come back even when the registry cannot be reached.
     with tempfile.TemporaryDirectory() as aside:
-        kept = os.path.join(aside, "config.toml")
-        shutil.move(config, kept)
+        kept = [path for path in (".cargo/config.toml", "vendor/PATCHES.md") if os.path.exists(path)]
+        for path in kept:
+            shutil.copy2(path, os.path.join(aside, os.path.basename(path)))
         try:
+            os.remove(".cargo/config.toml")
             subprocess.run(["cargo", "vendor", "--locked", "vendor"], check=True,
                            stdout=subprocess.DEVNULL)
         finally:
-            shutil.move(kept, config)
-    if patches is not None:
-        with open("vendor/PATCHES.md", "wb") as f:
-            f.write(patches)
+            for path in kept:
+                shutil.copy2(os.path.join(aside, os.path.basename(path)), path)
     prune("vendor")
 
 

@@ -1,5 +1,5 @@
 //! Black-box tests in one binary: the real executable on port 0 against the model portal and
-//! gateway of `aihummer_bitrix24::sim`, by HTTP. `tidy` reads the sources instead.
+//! gateway of `aihummer_bitrix24::sim`, by HTTP. `tidy` and `vendor` read the repository instead.
 
 #![allow(clippy::print_stdout)] // what a failed test shows
 
@@ -10,4 +10,5 @@ mod conversation;
 mod counting;
 mod demo;
 mod tidy;
+mod vendor;
 mod watchdog;

@@ -1,5 +1,5 @@
 //! The house rules that a compiler does not check, as a test over the sources: layers, file and
-//! function sizes, headers, confined crates and texts, vendored patches.
+//! function sizes, headers, confined crates and texts.
 
 use std::fs;
 use std::path::Path;
@@ -264,53 +264,4 @@ fn every_module_is_in_the_architecture_and_nothing_else() {
         }
     }
     report(&problems);
-}
-
-#[test]
-fn changed_crates_are_listed_and_the_tree_does_not_grow_unnoticed() {
-    let vendor = Path::new(ROOT).join("vendor");
-    let patches = fs::read_to_string(vendor.join("PATCHES.md")).expect("PATCHES.md");
-    let mut directories = 0;
-    let mut problems = Vec::new();
-    for entry in fs::read_dir(&vendor).expect("vendor/ is readable") {
-        let path = entry.expect("entry is readable").path();
-        if !path.is_dir() {
-            continue;
-        }
-        directories += 1;
-        let name = path.file_name().expect("named").to_string_lossy().into_owned();
-        let checksum = fs::read_to_string(path.join(".cargo-checksum.json")).expect("checksum");
-        if !checksum.contains("\"package\"") && !patches.contains(&format!("`{name}`")) {
-            problems.push(format!("vendor/{name} is changed and not in vendor/PATCHES.md"));
-        }
-    }
-    report(&problems);
-    assert_eq!(directories, 76, "vendor/ changed: say why in docs/decisions and here");
-}
-
-#[test]
-fn vendored_files_are_what_the_recipe_leaves() {
-    let script = fs::read_to_string(Path::new(ROOT).join("packaging/vendor.py")).expect("recipe");
-    for dropped in ["tests", "benches", "examples", "fuzz"] {
-        assert!(script.contains(&format!("\"{dropped}\"")), "the recipe drops {dropped}/");
-    }
-    let mut problems = Vec::new();
-    let mut bytes = 0;
-    let mut stack = vec![Path::new(ROOT).join("vendor")];
-    while let Some(dir) = stack.pop() {
-        for entry in fs::read_dir(dir).expect("vendor/ is readable") {
-            let path = entry.expect("entry is readable").path();
-            if path.is_dir() {
-                stack.push(path);
-                continue;
-            }
-            bytes += path.metadata().expect("metadata").len();
-            let object = path.extension().is_some_and(|e| e == "o" || e == "a" || e == "lib");
-            if object {
-                problems.push(format!("{}: object code", path.display()));
-            }
-        }
-    }
-    report(&problems);
-    assert!(bytes < 50_000_000, "vendor/ has {bytes} bytes, at most 50,000,000");
 }
