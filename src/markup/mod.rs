@@ -3,7 +3,8 @@
 //!
 //! The way out: pulldown-cmark events → styled lines (`parse`, `line`) → text (`emit`, `defang`) →
 //! parts (`split`). A line carries its own tags, closed at its end, so every line border is a place
-//! where a message may be cut. What each construct becomes, and why, is the table in docs/markup.md.
+//! where a message may be cut. What each construct becomes, and why, is the last table of
+//! docs/bitrix24.md.
 
 mod defang;
 mod emit;

@@ -1,14 +1,18 @@
 //! Black-box tests in one binary: the real executable on port 0 against the model portal and
-//! gateway of `aihummer_bitrix24::sim`, by HTTP. `tidy` and `vendor` read the repository instead.
+//! gateway of `aihummer_bitrix24::sim`, by HTTP. `tidy`, `docs` and `vendor` read the repository
+//! instead.
 
 #![allow(clippy::print_stdout)] // what a failed test shows
 
 mod support;
 
 mod attacks;
+mod backup;
+mod contract;
 mod conversation;
 mod counting;
 mod demo;
+mod docs;
 mod tidy;
 mod vendor;
 mod watchdog;

@@ -1,0 +1,146 @@
+//! The JSON examples of docs/contract.md are what a run shows: the same fields, the same types, the
+//! same words; and everything the run shows of the contract has its example.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use aihummer_bitrix24::sim::client;
+use aihummer_bitrix24::sim::stage::CONTROL_SECRET;
+use aihummer_bitrix24::sim::stage::Connector;
+use aihummer_bitrix24::sim::stage::SECRET;
+use aihummer_bitrix24::sim::stage::deliver_url;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::PATIENCE;
+use crate::support::eventually;
+use crate::support::scene::Scene;
+
+/// The examples in order.
+fn examples() -> Vec<Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/contract.md");
+    let document = fs::read_to_string(path).expect("docs/contract.md");
+    let blocks = document.split("```json\n").skip(1);
+    let parse = |block: &str| {
+        let text = block.split("```").next().unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_else(|why| panic!("{why} in: {text}"))
+    };
+    blocks.map(parse).collect()
+}
+
+/// Fields and types of a value; words that the contract fixes stand as they are.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(list) => {
+            let kinds: BTreeSet<String> = list.iter().map(shape).collect();
+            format!("[{}]", kinds.into_iter().collect::<Vec<_>>().join("|"))
+        }
+        Value::Object(object) => {
+            let words = ["code", "message", "status", "state", "channel", "dialog_type"];
+            let field = |(name, value): (&String, &Value)| match value {
+                Value::String(word) if words.contains(&name.as_str()) => format!("{name}={word}"),
+                _ => format!("{name}:{}", shape(value)),
+            };
+            let mut fields: Vec<String> = object.iter().map(field).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(" "))
+        }
+    }
+}
+
+/// One call and its answer.
+fn call(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+    let mut all = vec![("Content-Type", "application/json")];
+    all.extend(headers);
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let answer = client::request(method, url, &all, body.as_bytes(), PATIENCE).expect("answered");
+    (answer.status, answer.json())
+}
+
+fn control(connector: &Connector, method: &str, path: &str) -> Value {
+    let bearer = format!("Bearer {CONTROL_SECRET}");
+    let url = format!("{}{path}", connector.origin("control"));
+    call(method, &url, &[("Authorization", &bearer)], &Value::Null).1
+}
+
+/// Deliver calls: the example's request and what comes of it.
+fn deliveries(scene: &Scene, connector: &Connector, request: &Value) -> Vec<Value> {
+    let url = deliver_url(connector);
+    let secret = ("X-AIHummer-Inbound-Secret", SECRET);
+    let mut body = request.clone();
+    body["external_id"] = json!(format!("helper/{}", scene.olaf));
+    let (status, first) = call("POST", &url, &[secret], &body);
+    assert_eq!((status, first["status"].as_str()), (200, Some("delivered")));
+    let (status, again) =
+        call("POST", &url, &[("Authorization", &format!("Bearer {SECRET}"))], &body);
+    assert_eq!((status, &again["replayed"]), (200, &json!(true)));
+    assert_eq!(again["message_ids"], first["message_ids"]);
+    let get = url.replace("/Deliver", "/GetDelivery");
+    let (status, found) = call("POST", &get, &[secret], &json!({ "delivery_id": "d-1" }));
+    assert_eq!((status, &found), (200, &first));
+    let mut other = body.clone();
+    other["text"] = json!("something else");
+    let (status, conflict) = call("POST", &url, &[secret], &other);
+    assert_eq!(status, 409);
+    // A fast portal may have shown it before the answer goes; then the next one is asked for.
+    let mut number = 1;
+    let later = eventually("an answer before the outcome", || {
+        number += 1;
+        body["delivery_id"] = json!(format!("later-{number}"));
+        let (status, later) = call("POST", &url, &[secret, ("Prefer", "respond-async")], &body);
+        (status == 202).then_some(later)
+    });
+    let nowhere = json!({ "delivery_id": "d-6", "external_id": "helper/chat999999", "text": "hi" });
+    let (status, refused) = call("POST", &url, &[secret], &nowhere);
+    assert_eq!(status, 404);
+    vec![request.clone(), first, conflict, later, refused]
+}
+
+#[test]
+fn the_examples_are_what_a_run_shows() {
+    let examples = examples();
+    let mut seen = Vec::new();
+    let mut scene = Scene::new();
+    scene.set("BITRIX24_INBOUND_EXTRA", "off");
+    let connector = scene.start();
+    for path in ["/healthz", "/readyz"] {
+        seen.push(control(&connector, "GET", path));
+    }
+    seen.push(control(&connector, "POST", "/v1/agents/helper/consent"));
+    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
+    eventually("the events to be subscribed", || scene.is_subscribed().then_some(()));
+    let active = eventually("the gateway to be told", || {
+        scene.gateway.statuses().into_iter().find(|status| status["state"] == "active")
+    });
+    seen.push(active);
+    seen.push(control(&connector, "GET", "/v1/agents/helper"));
+    seen.push(control(&connector, "GET", "/v1/status"));
+    let request = examples.iter().find(|e| e["delivery_id"] == "d-1").expect("a request");
+    seen.extend(deliveries(&scene, &connector, request));
+    let inbound = |text: &str| {
+        scene.portal.write_to(scene.olaf, scene.mira, text).expect("writes");
+        eventually("the gateway's copy", || {
+            scene.gateway.inbound().into_iter().find(|inbound| inbound.text == text)
+        })
+    };
+    let plain = inbound("Is the invoice 4711 paid?");
+    assert!(plain.key.contains("-helper-"), "{}", plain.key);
+    seen.push(plain.body);
+    drop(connector);
+    scene.set("BITRIX24_INBOUND_EXTRA", "on");
+    let _connector = scene.start();
+    scene.portal.write_to(scene.olaf, scene.mira, "And 4712?").expect("writes");
+    seen.push(eventually("the gateway's copy", || {
+        let mut all = scene.gateway.inbound().into_iter();
+        all.find(|inbound| inbound.text == "And 4712?").map(|inbound| inbound.body)
+    }));
+    let told: BTreeSet<String> = examples.iter().map(shape).collect();
+    let seen: BTreeSet<String> = seen.iter().map(shape).collect();
+    let differ: Vec<&String> = told.symmetric_difference(&seen).collect();
+    assert!(differ.is_empty(), "in one of docs/contract.md and the run only: {differ:#?}");
+}
