@@ -29,10 +29,13 @@ struct Cached {
 
 /// What the authorization server says about a good token.
 #[derive(Clone, Debug)]
-struct Known {
-    client_id: String,
-    user: u64,
-    expires: UnixMs,
+pub struct Known {
+    /// The application.
+    pub client_id: String,
+    /// Whom the token acts as.
+    pub user: u64,
+    /// When it ends.
+    pub expires: UnixMs,
 }
 
 /// What a request presented.
@@ -97,11 +100,12 @@ fn authorize_token(world: &mut World, token: &str, scopes: Scopes) -> Result<Act
     if !granted(scopes, |scope| app.scopes.contains(scope)) {
         return Err(insufficient_scope("access token"));
     }
-    check_user(world, known.user)?;
+    check_active(world, known.user)?;
     if app.allowed_users.as_ref().is_some_and(|allowed| !allowed.contains(&known.user)) {
         let text = "The user does not have access to the application.";
         return Err(refusal("user_access_error", text));
     }
+    check_confirmed(world, known.user)?;
     if world.switches.mode == Mode::Overload {
         return Err(refusal("OVERLOAD_LIMIT", "REST API is blocked due to overload."));
     }
@@ -127,7 +131,8 @@ fn authorize_webhook(
     if !granted(scopes, |scope| hook.scopes.contains(scope)) {
         return Err(insufficient_scope("webhook token"));
     }
-    check_user(world, user)?;
+    check_active(world, user)?;
+    check_confirmed(world, user)?;
     if world.switches.mode == Mode::Overload {
         return Err(refusal("OVERLOAD_LIMIT", "REST API is blocked due to overload."));
     }
@@ -144,18 +149,19 @@ fn insufficient_scope(of: &str) -> RestError {
     refusal("insufficient_scope", &text)
 }
 
-fn check_user(world: &World, user: u64) -> Result<(), RestError> {
-    match world.users.get(&user) {
-        Some(user) if !user.active => {
-            Err(refusal("authorization_error", "Unable to authorize user"))
-        }
-        None => Err(refusal("authorization_error", "Unable to authorize user")),
-        Some(user) if !user.confirmed => {
-            let text = "Current user can't be authorized in this context";
-            Err(refusal("ACCESS_DENIED", text))
-        }
-        Some(_) => Ok(()),
+fn check_active(world: &World, user: u64) -> Result<(), RestError> {
+    if world.users.get(&user).is_some_and(|user| user.active) {
+        return Ok(());
     }
+    Err(refusal("authorization_error", "Unable to authorize user"))
+}
+
+/// Who never logged in may not be acted as (b24: transport §1.10 row 9).
+fn check_confirmed(world: &World, user: u64) -> Result<(), RestError> {
+    if world.users.get(&user).is_some_and(|user| user.confirmed) {
+        return Ok(());
+    }
+    Err(refusal("ACCESS_DENIED", "Current user can't be authorized in this context"))
 }
 
 /// The authorization server's verdict on a token, and whether it came from the cache.
@@ -183,7 +189,10 @@ fn verdict(world: &mut World, token: &str) -> Result<(Known, bool), RestError> {
 }
 
 /// What the authorization server itself answers about an access token.
-fn ask(world: &World, token: &str, now: UnixMs) -> Result<Known, RestError> {
+///
+/// # Errors
+/// Its verdict on a bad one (b24: transport §1.10 rows 1 and 10).
+pub fn ask(world: &World, token: &str, now: UnixMs) -> Result<Known, RestError> {
     let grant = world.tokens.find(token).filter(|g| g.kind == Kind::Access && !g.dead);
     let Some(grant) = grant else {
         return Err(refusal("invalid_token", "Unable to get application by token"));

@@ -8,7 +8,9 @@ use serde_json::Value;
 use serde_json::json;
 use url::form_urlencoded;
 
+use super::auth;
 use super::clock::unix_seconds;
+use super::envelope;
 use super::http::HttpReply;
 use super::http::Request;
 use super::network::AuthForm;
@@ -24,7 +26,6 @@ use super::token::Grant;
 use super::token::Kind;
 use super::world::App;
 use super::world::World;
-use crate::base::clock::UnixMs;
 
 /// Life of an authorization code (b24: transport §1.6).
 pub const CODE_LIFETIME: Duration = Duration::from_secs(30);
@@ -80,8 +81,13 @@ fn usable_app<'a>(world: &'a World, client_id: &str, user: u64) -> Result<&'a Ap
     if !app.installed && !admin {
         return Err("NOT_INSTALLED: Application not installed");
     }
-    if world.switches.mode == Mode::PaymentRequired {
-        return Err("PAYMENT_REQUIRED: Payment required");
+    match world.switches.mode {
+        Mode::PaymentRequired => return Err("PAYMENT_REQUIRED: Payment required"),
+        // The page gets its code from the authorization server.
+        Mode::NoOAuthServer => {
+            return Err("CONNECTION_ERROR: Error connecting to authorization server");
+        }
+        _ => {}
     }
     if app.allowed_users.as_ref().is_some_and(|allowed| !allowed.contains(&user)) {
         return Err("user_access_error: The user does not have access to the application.");
@@ -124,9 +130,11 @@ pub fn serve(world: &mut World, request: &Request) -> HttpReply {
 
 /// `/oauth/token/`: exchange of a code, or refresh.
 pub fn token(world: &mut World, request: &Request) -> HttpReply {
-    let of_body = request.method == "POST" && world.switches.token_post;
-    let body: &[u8] = if of_body { &request.body } else { &[] };
     let content_type = request.header("content-type").unwrap_or_default();
+    // Only forms were ever seen to work; JSON is nothing PHP reads by itself (b24: transport §1.4).
+    let form = !content_type.trim_start().to_ascii_lowercase().starts_with("application/json");
+    let of_body = request.method == "POST" && world.switches.token_post && form;
+    let body: &[u8] = if of_body { &request.body } else { &[] };
     let params = Params::from_request(&request.query, content_type, body);
     let (status, body, error, user) = match grant(world, &params) {
         Ok((answer, user)) => (200, answer, "", Some(user)),
@@ -212,6 +220,10 @@ fn check_standing(world: &World, app: &App, user: u64) -> Result<(), Refused> {
     if world.switches.mode == Mode::PaymentRequired {
         return Err(Refused(401, "PAYMENT_REQUIRED", Some("Payment required")));
     }
+    // The status is not known; 403 is what b24pysdk has for the same word of the portal.
+    if app.allowed_users.as_ref().is_some_and(|allowed| !allowed.contains(&user)) {
+        return Err(Refused(403, "USER_ACCESS_ERROR", None));
+    }
     let dismissed = !world.users.get(&user).is_some_and(|user| user.active);
     match world.switches.dismissed_refresh {
         DismissedRefresh::InvalidGrant if dismissed => Err(Refused(400, "invalid_grant", None)),
@@ -262,33 +274,36 @@ pub fn issue_pair(world: &mut World, app: &App, user: u64) -> (String, String) {
 /// `/rest/app.info` of the authorization server itself (b24: transport §1.11).
 fn app_info(world: &World, request: &Request) -> HttpReply {
     let token = request.query_param("auth").unwrap_or_default();
-    let grant = world.tokens.find(&token).filter(|g| g.kind == Kind::Access && !g.dead);
-    let now: UnixMs = world.now();
-    let app = grant.and_then(|grant| world.apps.get(&grant.client_id));
-    let (Some(grant), Some(app)) = (grant.filter(|grant| grant.expires > now), app) else {
-        let body = "{\"error\":\"invalid_token\"}";
-        let reply = HttpReply::json(401, body);
-        return HttpReply { error: "invalid_token".to_owned(), auth: AuthForm::Query, ..reply };
+    let known = match auth::ask(world, &token, world.now()) {
+        Ok(known) => known,
+        Err(error) => {
+            let body = php::encode(&envelope::error_body(&error), world.switches.escape_unicode);
+            let reply = HttpReply::json(error.status, body);
+            return HttpReply { error: error.code, auth: AuthForm::Query, ..reply };
+        }
+    };
+    let Some(app) = world.apps.get(&known.client_id) else {
+        return HttpReply::html(404, "404 Not Found");
     };
     let scope = app.scopes.iter().cloned().collect::<Vec<_>>().join(",");
     let body = json!({"result": {
         "client_id": app.client_id,
         "scope": scope,
-        "expires": unix_seconds(grant.expires),
+        "expires": unix_seconds(known.expires),
         "install": {
             "installed": app.installed, "version": "1", "status": "L", "scope": scope,
             "domain": world.domain, "uri": format!("http://{}", world.domain),
             "client_endpoint": format!("http://{}/rest/", world.domain),
             "member_id": world.member_id, "member_type": "PORTAL",
         },
-        "user_id": grant.user,
+        "user_id": known.user,
     }});
     let text = php::encode(&Php::Value(body), world.switches.escape_unicode);
     let reply = HttpReply::json(200, text);
     HttpReply {
         rest_method: "app.info".to_owned(),
         auth: AuthForm::Query,
-        user: Some(grant.user),
+        user: Some(known.user),
         ..reply
     }
 }

@@ -57,7 +57,7 @@ pub fn call(context: &mut Context<'_>, method: &str, params: &Params) -> Result<
         "user.get" => Ok(users::get(context, params)),
         "department.get" => Ok(department_get(context, params)),
         "im.user.get" => im_user_get(context, params).map(Reply::from),
-        "im.user.list.get" => Ok(im_user_list(context, params).into()),
+        "im.user.list.get" => im_user_list(context, params).map(Reply::from),
         _ => Err(RestError::method_not_found()),
     }
 }
@@ -257,20 +257,26 @@ fn im_user_get(context: &Context<'_>, params: &Params) -> Result<Value, RestErro
 }
 
 /// `im.user.list.get`: an object keyed by id with `null` for unknown ones, a list on demand, `[]`
-/// for nothing (b24: transport §4.3, sim quirk 25).
-fn im_user_list(context: &Context<'_>, params: &Params) -> Value {
+/// for nothing (b24: transport §4.3, messenger §4.3, sim quirk 25).
+fn im_user_list(context: &Context<'_>, params: &Params) -> Result<Value, RestError> {
     let world = &context.world;
     let ids = params.get_ci("ID").map(php::elements).unwrap_or_default();
     let ids = ids.into_iter().filter_map(|id| u64::try_from(php::int(id)).ok());
-    let found = ids.filter(|id| *id > 0).map(|id| {
+    let ids: Vec<u64> = ids.filter(|id| *id > 0).collect();
+    if ids.is_empty() && !world.switches.lenient_user_list {
+        let text = "A wrong format for the ID field is passed";
+        return Err(RestError::bad("INVALID_FORMAT", text));
+    }
+    let found = ids.into_iter().map(|id| {
         let user = world.users.get(&id).filter(|_| im_visible(world, context.user, id));
         (id.to_string(), user.map_or(Value::Null, |user| im_user(world, user)))
     });
     let keyed: Map<String, Value> = found.collect();
     if params.text_ci("RESULT_TYPE").eq_ignore_ascii_case("array") {
-        return keyed.into_iter().map(|(_, user)| user).filter(|user| !user.is_null()).collect();
+        let users = keyed.into_iter().map(|(_, user)| user);
+        return Ok(users.filter(|user| !user.is_null()).collect());
     }
-    Value::Object(keyed)
+    Ok(Value::Object(keyed))
 }
 
 /// Outsiders see only themselves and members of their groups.

@@ -202,15 +202,20 @@ fn form_tree(text: &[u8]) -> Vec<(String, Tree)> {
 
 /// Puts one form field where PHP would: `a[b][]` goes under the next free number of `a.b`.
 fn insert_field(fields: &mut Vec<(String, Tree)>, name: &str, value: String) {
-    let (first, rest) = match name.find('[') {
-        Some(0) | None => (name, ""),
+    let (first, mut rest) = match name.find('[') {
+        None => (name, ""),
+        // A name that begins with a bracket is empty, and an empty one is dropped.
+        Some(0) => return,
+        // A bracket that is never closed is part of the name.
+        Some(at) if !name[at..].contains(']') => (name, ""),
         Some(at) => name.split_at(at),
     };
     if first.is_empty() {
         return;
     }
-    let mut path = vec![first];
-    let mut rest = rest;
+    // What cannot stand in the name of a variable becomes an underscore.
+    let first = first.replace([' ', '.', '['], "_");
+    let mut path = vec![first.as_str()];
     while let Some(inner) = rest.strip_prefix('[') {
         let Some(end) = inner.find(']') else { break };
         path.push(&inner[..end]);

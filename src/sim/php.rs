@@ -106,7 +106,8 @@ pub fn elements(value: &Value) -> Vec<&Value> {
 }
 
 /// Writes a value the way the portal's `json_encode` does: `\/`, `< > & ' "` as `\u003C` and so on,
-/// and, with `escape_unicode`, everything beyond ASCII as `\uXXXX` (b24: transport §2.3).
+/// and, with `escape_unicode`, everything beyond ASCII as `\u` and four digits (b24: transport
+/// §2.3).
 pub fn encode(value: &Php, escape_unicode: bool) -> String {
     let mut out = String::with_capacity(256);
     write_php(&mut out, value, escape_unicode);
@@ -211,11 +212,11 @@ fn write_text(out: &mut String, text: &str, escape_unicode: bool) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\'' | '"' | '\0'..='\u{1f}' => {
+            '<' | '>' | '&' | '\'' | '"' => {
                 let _ = write!(out, "\\u{:04X}", u32::from(character));
             }
-            // PHP escapes these two even when it leaves Unicode alone.
-            '\u{2028}' | '\u{2029}' => {
+            // PHP escapes the last two even when it leaves Unicode alone.
+            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
             _ if character.is_ascii() || !escape_unicode => out.push(character),
@@ -267,6 +268,7 @@ mod tests {
             encoded(value.clone()),
             "\"a\\/b \\u003Ci\\u003E \\u0026 \\u0027q\\u0027 \\u0022d\\u0022\\nПривет 🙂\""
         );
+        assert_eq!(encoded(json!("\u{1f}\u{2028}")), "\"\\u001f\\u2028\"");
         let ascii = encode(&Php::Value(json!("Яx🙂")), true);
         assert_eq!(ascii, "\"\\u042fx\\ud83d\\ude42\"");
         for escape in [true, false] {

@@ -168,7 +168,7 @@ pub struct Switches {
     pub operating_limit: Duration,
     /// How much operating time one call of a (lower-case) method costs; zero when not named.
     pub operating_costs: BTreeMap<String, Duration>,
-    /// Non-ASCII text is written as `\uXXXX`.
+    /// Non-ASCII text is written as `\u` and four hexadecimal digits.
     pub escape_unicode: bool,
     /// See [`RateLimit`].
     pub rate_limit: RateLimit,
@@ -180,6 +180,9 @@ pub struct Switches {
     pub no_departments: NoDepartments,
     /// `im.user.*` objects lack `type`, `website`, `email`, `bot_data`, as on older portals.
     pub old_im_user: bool,
+    /// `im.user.list.get` without one valid id answers `[]` (b24: transport §4.3) and not 400
+    /// `INVALID_FORMAT` (b24: messenger §4.3).
+    pub lenient_user_list: bool,
     /// Texts of errors follow the documentation where it differs from the source.
     pub docs_texts: bool,
     /// `LICENSE` of `app.info`, with a language in front: `en_pro100`, `en_ent250`,
@@ -217,6 +220,7 @@ impl Default for Switches {
             zero_head: false,
             no_departments: NoDepartments::EmptyList,
             old_im_user: false,
+            lenient_user_list: false,
             docs_texts: false,
             licence: "en_pro100".to_owned(),
             missing_methods: Vec::new(),

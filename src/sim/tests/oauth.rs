@@ -187,6 +187,13 @@ fn post_form_works_only_when_switched_on() {
     let header = ["Content-Type: application/x-www-form-urlencoded"];
     let post = || http("POST", &url, &header, form.as_bytes());
     assert_eq!(post().status, 200);
+    let body = json!({
+        "grant_type": "refresh_token", "client_id": office.client_id,
+        "client_secret": office.secret, "refresh_token": office.refresh,
+    });
+    let json = ["Content-Type: application/json"];
+    let posted = http("POST", &url, &json, body.to_string().as_bytes());
+    assert_eq!(posted.error(), "invalid_request", "JSON was never seen to work");
     office.portal.world().switches.token_post = false;
     assert_eq!((post().status, post().error().as_str()), (400, "invalid_request"));
 }
@@ -319,7 +326,10 @@ fn authorization_server_tells_about_a_token() {
     assert_eq!(info["client_id"], json!(office.client_id));
     assert_eq!(info["user_id"], json!(office.ada));
     assert_eq!(info["install"]["member_id"], json!(office.portal.world().member_id));
-    assert_eq!(get(&format!("http://{host}/rest/app.info?auth=x")).status, 401);
+    let told = |token: &str| get(&format!("http://{host}/rest/app.info?auth={token}"));
+    assert_eq!((told("x").status, told("x").error().as_str()), (401, "invalid_token"));
+    office.network.clock().advance(Duration::from_secs(3600));
+    assert_eq!(told(&office.token).error(), "expired_token");
 }
 
 #[test]
@@ -329,4 +339,28 @@ fn only_a_cloud_portal_passes_token_requests_on() {
     assert_eq!(get(&url).status, 400);
     office.portal.world().cloud = false;
     assert_eq!(get(&url).status, 404);
+}
+
+#[test]
+fn user_who_lost_access_to_the_application_gets_no_new_pair() {
+    let office = Office::open();
+    let allowed = Some(std::collections::BTreeSet::from([999]));
+    let set = |allowed| {
+        let mut world = office.portal.world();
+        world.apps.get_mut(&office.client_id).expect("known").allowed_users = allowed;
+    };
+    set(allowed);
+    let answer = office.refresh_with(&office.refresh);
+    assert_eq!((answer.status, answer.error().as_str()), (403, "USER_ACCESS_ERROR"));
+    set(None);
+    assert_eq!(office.refresh_with(&office.refresh).status, 200);
+}
+
+#[test]
+fn portal_cut_off_from_the_authorization_server_gives_no_code() {
+    let office = Office::open();
+    office.portal.sign_in(Some(office.ada));
+    office.portal.world().switches.mode = Mode::NoOAuthServer;
+    let page = office.authorize(&format!("client_id={}", office.client_id));
+    assert!(page.status == 200 && page.body.contains("CONNECTION_ERROR"), "{page:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::json;
 
 use super::Office;
@@ -11,6 +12,7 @@ use crate::sim::PortalOptions;
 use crate::sim::Switches;
 use crate::sim::User;
 use crate::sim::network::AuthForm;
+use crate::sim::params::Params;
 use crate::sim::switches::Mode;
 use crate::sim::switches::StatusTable;
 
@@ -113,6 +115,25 @@ fn body_wins_over_query_and_parameters_reach_the_method_alike() {
 }
 
 #[test]
+fn form_fields_have_the_names_php_gives_them() {
+    let rows = [
+        ("a.b=1&c%20d=2", json!({"a_b": "1", "c_d": "2"})),
+        ("a[b=1", json!({"a_b": "1"})),
+        ("a[b]c=1", json!({"a": {"b": "1"}})),
+        ("a[]=1&a[]=2", json!({"a": ["1", "2"]})),
+        ("a[5]=1&a[]=2", json!({"a": {"5": "1", "6": "2"}})),
+        ("a=1&a[b]=2", json!({"a": {"b": "2"}})),
+        ("a[b][c]=1&a[b]=2", json!({"a": {"b": "2"}})),
+        ("[a]=1&=2&state=3&start=7x", json!({})),
+    ];
+    for (query, expected) in rows {
+        let params = Params::from_query(query);
+        assert_eq!(Value::Object(params.values().clone()), expected, "{query}");
+    }
+    assert_eq!(Params::from_query("start=7x").start, Some(7));
+}
+
+#[test]
 fn auth_errors_have_the_code_and_dot_of_the_source() {
     let office = Office::open();
     let garbage = office.call_with("garbage", "profile", json!({}));
@@ -144,6 +165,7 @@ fn people_who_may_not_are_refused_by_their_own_code() {
         app.allowed_users = Some([7].into());
     }
     assert_eq!(office.call("profile", json!({})).error(), "user_access_error");
+    assert_eq!(office.call_with(&token, "profile", json!({})).error(), "user_access_error");
     office.portal.dismiss(office.ada);
     let dismissed = office.call("profile", json!({}));
     assert_eq!((dismissed.status, dismissed.error().as_str()), (401, "authorization_error"));
