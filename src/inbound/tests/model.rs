@@ -271,7 +271,15 @@ fn a_restart_between_any_two_steps_loses_and_repeats_nothing() {
 
 #[test]
 fn odd_event_logs_are_read_all_the_same() {
-    let switches: [fn(&Scene); 3] = [
+    let switches: [fn(&Scene); 6] = [
+        |scene| scene.portal.world().messenger.switches.double_every = 1,
+        |scene| scene.portal.world().messenger.switches.empty_race = true,
+        |scene| {
+            let mut world = scene.portal.world();
+            // Written late and so together: only neighbours of one moment are inverted.
+            world.messenger.switches.background = Duration::from_millis(300);
+            world.messenger.switches.invert = true;
+        },
         |scene| scene.portal.world().messenger.switches.null_offset = true,
         |scene| scene.portal.world().messenger.switches.documented_shapes = true,
         |scene| scene.portal.world().messenger.switches.gap = 1000,
@@ -282,6 +290,23 @@ fn odd_event_logs_are_read_all_the_same() {
         let _inbound = scene.start();
         assert!(scene.check(&scene.talk()), "each once");
     }
+}
+
+#[test]
+fn messages_logged_in_inverted_order_reach_the_gateway_in_theirs() {
+    let scene = Scene::new();
+    {
+        let mut world = scene.portal.world();
+        // Long by the model's clock, so that all four are logged at one moment.
+        world.messenger.switches.background = Duration::from_secs(600);
+        world.messenger.switches.invert = true;
+    }
+    let _inbound = scene.start();
+    let written: Vec<String> =
+        (0..4).map(|_| format!("m0-mira-{}", scene.write(OLAF, MIRA))).collect();
+    scene.network.clock().advance(Duration::from_secs(600));
+    assert!(scene.check(&written), "each once");
+    assert_eq!(scene.keys(), written);
 }
 
 #[test]

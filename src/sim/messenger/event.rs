@@ -7,10 +7,12 @@ use serde_json::json;
 
 use super::super::org;
 use super::super::people::User;
+use super::super::people::UserKind;
 use super::super::world::World;
 use super::Chat;
 use super::Message;
 use super::message::shown_text;
+use super::message::shown_uuid;
 
 /// `data` of ONIMV2MESSAGEADD for one recipient.
 pub fn message_added(world: &World, message: u64, recipient: u64) -> Value {
@@ -49,8 +51,8 @@ fn message_body(world: &World, message: &Message) -> Value {
     if let Some(reply_to) = message.reply_to {
         params.insert("REPLY_ID".to_owned(), json!(reply_to.to_string()));
     }
-    if message.system {
-        params.insert("CODE".to_owned(), json!(["CHAT_JOIN"]));
+    if let Some(code) = message.code {
+        params.insert("CODE".to_owned(), json!([code]));
         params.insert("NOTIFY".to_owned(), json!("N"));
     }
     let chat = world.messenger.chats.get(&message.chat);
@@ -64,7 +66,7 @@ fn message_body(world: &World, message: &Message) -> Value {
         "date": world.time_text(message.at),
         "text": shown_text(world, message),
         "isSystem": message.system,
-        "uuid": match &message.uuid {
+        "uuid": match shown_uuid(world, message) {
             Some(uuid) => json!(uuid),
             None if documented => json!(""),
             None => Value::Null,
@@ -96,8 +98,8 @@ fn chat_body(world: &World, chat: &Chat, recipient: u64) -> Value {
         "entityData3": "",
         "entityId": "",
         "entityType": chat.entity_type,
-        "extranet": has(|user| user.kind == super::super::people::UserKind::Extranet),
-        "containsCollaber": has(|user| user.kind == super::super::people::UserKind::Collaber),
+        "extranet": has(|user| user.kind == UserKind::Extranet),
+        "containsCollaber": has(|user| user.kind == UserKind::Collaber),
         "id": chat.id,
         "parentChatId": chat.parent,
         "parentMessageId": 0,
@@ -133,10 +135,24 @@ fn author(world: &World, id: u64) -> Value {
     let classic = org::im_user(world, user);
     let mut object = Map::new();
     for (key, value) in classic.as_object().into_iter().flatten() {
-        // Two keys of the classic object have no twin here.
+        // Three keys of the classic object have no twin here.
         if !matches!(key.as_str(), "avatar_hr" | "bot_data" | "network") {
             object.insert(camel(key), value.clone());
         }
+    }
+    if let Some(Value::Object(phones)) = object.get("phones") {
+        let phones: Map<String, Value> =
+            phones.iter().map(|(key, value)| (camel(key), value.clone())).collect();
+        object.insert("phones".to_owned(), Value::Object(phones));
+    }
+    if world.messenger.switches.documented_shapes {
+        // The documentation has other words for two of the types.
+        let word = match user.kind {
+            UserKind::Employee | UserKind::Network => "employee",
+            UserKind::Email => "email",
+            kind => org::im_type(kind),
+        };
+        object.insert("type".to_owned(), json!(word));
     }
     Value::Object(object)
 }

@@ -16,6 +16,7 @@ use super::Chat;
 use super::Message;
 use super::message::sees;
 use super::message::shown_text;
+use super::message::shown_uuid;
 
 /// Default and largest page.
 const LIMIT_DEFAULT: i64 = 20;
@@ -82,7 +83,9 @@ fn dialog(context: &mut Context<'_>, params: &Params) -> Result<u64, RestError> 
 }
 
 fn digits(params: &Params, name: &str, code: &str) -> Result<Option<u64>, RestError> {
-    let Some(value) = params.get_ci(name) else { return Ok(None) };
+    let Some(value) = params.get_ci(name).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
     let text = php::text(value);
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !plain {
@@ -144,7 +147,7 @@ fn body(world: &World, message: &Message, chat: &Chat, user: u64) -> Value {
         "date": world.time_text(message.at),
         "text": shown_text(world, message),
         "unread": message.id > read_to,
-        "uuid": message.uuid,
+        "uuid": shown_uuid(world, message),
         "replaces": [],
         "params": params,
         "disappearing_date": null,

@@ -15,6 +15,8 @@ use super::super::call::Reply;
 use super::super::params::Params;
 use super::super::php;
 use super::super::world::World;
+use super::Messenger;
+use super::MessengerSwitches;
 use super::event;
 use crate::base::clock::UnixMs;
 
@@ -47,6 +49,14 @@ enum Job {
     Joined { chat: u64, user: u64 },
 }
 
+/// "No events", remembered for one user.
+#[derive(Clone, Copy, Debug)]
+struct Empty {
+    until: UnixMs,
+    /// A row was written at the wrong moment and is hidden by this.
+    raced: bool,
+}
+
 /// The log of the portal.
 #[derive(Debug, Default)]
 pub struct EventLog {
@@ -54,15 +64,24 @@ pub struct EventLog {
     rows: HashMap<u64, VecDeque<Row>>,
     last_id: u64,
     written: u64,
-    empty_until: HashMap<u64, UnixMs>,
+    empty: HashMap<u64, Empty>,
     queue: VecDeque<(UnixMs, Job)>,
 }
 
 impl EventLog {
     /// The table's counter starts again, as after a restart of an old database or a restored
     /// backup (§3.2 item 5, Q2a).
+    ///
+    /// Such a database goes on from the largest id that is stored.
     pub fn reset_counter(&mut self) {
-        self.last_id = 0;
+        let stored = self.rows.values().flatten().map(|row| row.id);
+        self.last_id = stored.max().unwrap_or(0);
+    }
+
+    /// Writes a row of any type and payload, so that a test can show the connector an event that
+    /// the model does not make itself.
+    pub fn write_any(&mut self, user: u64, kind: &'static str, at: UnixMs, data: Value) {
+        self.push(user, kind, at, data, &MessengerSwitches::default());
     }
 
     /// Rows of a user that nobody acknowledged.
@@ -83,15 +102,28 @@ impl EventLog {
         self.queue.push_back((at, Job::Joined { chat, user }));
     }
 
-    fn push(&mut self, user: u64, kind: &'static str, at: UnixMs, data: Value, gap: u64) {
-        self.last_id += 1 + gap;
+    fn push(
+        &mut self,
+        user: u64,
+        kind: &'static str,
+        at: UnixMs,
+        data: Value,
+        switches: &MessengerSwitches,
+    ) {
+        self.last_id = self.last_id.saturating_add(switches.gap.saturating_add(1));
         let rows = self.rows.entry(user).or_default();
         if rows.len() >= ROWS_MAX {
             rows.pop_front();
         }
         rows.push_back(Row { id: self.last_id, kind, at, data });
-        // A new row clears the memory of "nothing there".
-        self.empty_until.remove(&user);
+        // A new row clears the memory of "nothing there", unless it comes between the look that
+        // found nothing and the remembering: then it takes the next row to clear it.
+        match self.empty.get_mut(&user) {
+            Some(memory) if switches.empty_race && !memory.raced => memory.raced = true,
+            _ => {
+                self.empty.remove(&user);
+            }
+        }
     }
 }
 
@@ -134,8 +166,11 @@ fn write(world: &mut World, at: UnixMs, job: &Job) {
             Job::MessageAdded(message) => event::message_added(world, *message, user),
             Job::Joined { chat, user: joined } => event::joined(world, *chat, *joined, user),
         };
-        let gap = world.messenger.switches.gap;
-        world.messenger.log.push(user, kind, at, data, gap);
+        let Messenger { switches, log, .. } = &mut world.messenger;
+        if switches.double_every > 0 && log.written.is_multiple_of(switches.double_every) {
+            log.push(user, kind, at, data.clone(), switches);
+        }
+        log.push(user, kind, at, data, switches);
     }
 }
 
@@ -186,14 +221,14 @@ pub fn get(context: &mut Context<'_>, params: &Params) -> Reply {
         rows.retain(|row| row.at >= oldest && (offset == 0 || row.id >= offset));
     }
     if offset > 0 {
-        log.empty_until.remove(&user);
-    } else if log.empty_until.get(&user).is_some_and(|until| *until > now) {
+        log.empty.remove(&user);
+    } else if log.empty.get(&user).is_some_and(|memory| memory.until > now) {
         // Only calls without an offset believe the memory (§3.2 item 9).
         return page(world, &[], offset, false);
     }
     let rows: Vec<Row> = log.rows.get(&user).into_iter().flatten().take(limit).cloned().collect();
     if rows.is_empty() {
-        log.empty_until.insert(user, now.plus(EMPTY_CACHE));
+        log.empty.insert(user, Empty { until: now.plus(EMPTY_CACHE), raced: false });
     }
     page(world, &rows, offset, rows.len() >= limit)
 }

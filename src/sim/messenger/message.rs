@@ -42,6 +42,8 @@ pub struct NewMessage {
     pub uuid: Option<String>,
     /// The message it answers.
     pub reply_to: Option<u64>,
+    /// `params.CODE` of a notice of the portal.
+    pub code: Option<&'static str>,
 }
 
 /// `im.message.add`.
@@ -66,7 +68,7 @@ pub fn add(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestErro
         (context.user, text)
     };
     let uuid = params.get_ci("TEMPLATE_ID").map(php::text).filter(|_| author != 0);
-    let new = NewMessage { chat, author, text, uuid, reply_to };
+    let new = NewMessage { chat, author, text, uuid, reply_to, code: None };
     Ok(Reply::from(json!(store(context.world, context.now, new)?)))
 }
 
@@ -207,6 +209,7 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
         reply_to: new.reply_to,
         files,
         system: author == 0,
+        code: new.code,
     };
     messenger.messages.insert(id, message);
     messenger.log.message_added(id, background);
@@ -219,7 +222,8 @@ fn claim(world: &mut World, now: UnixMs, uuid: &str) -> Result<Option<u64>, Rest
     if uuids.len() > PURGE_ABOVE {
         uuids.retain(|_, claim| now.since(claim.at) < UUID_LIFE);
     }
-    match uuids.get_mut(uuid) {
+    // The clean-up of the real table, seen from one of its rows.
+    match uuids.get_mut(uuid).filter(|claim| now.since(claim.at) < UUID_LIFE) {
         Some(Claim { message: Some((id, linked)), .. }) if *linked <= now => Ok(Some(*id)),
         Some(claim) if now.since(claim.at) < CLAIM_LIFE => {
             Err(RestError::bad("MESSAGE_DUPLICATED_BY_UUID", "Message was already sent"))
@@ -245,6 +249,12 @@ pub(super) fn is_uuid_v4(text: &str) -> bool {
             19 => b"89ab".contains(byte),
             _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         })
+}
+
+/// The UUID as readers get it: the clean-up takes it away after 31 days (b24: messenger §6.2).
+pub fn shown_uuid<'a>(world: &World, message: &'a Message) -> Option<&'a str> {
+    let young = world.now().since(message.at) < UUID_LIFE;
+    message.uuid.as_deref().filter(|_| young)
 }
 
 /// The text as readers get it. A message without text, or with the text `0`, is taken for deleted

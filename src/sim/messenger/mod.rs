@@ -1,27 +1,7 @@
 //! The messenger of the model portal: chats, messages, the table of UUIDs, the event log. The state
 //! lives in [`Messenger`] inside the world; `rest` asks [`scopes`] whether a method exists and what
 //! it needs, and calls [`call`] once the caller is authorized.
-//!
-//! # Modelled, by the quirk numbers of b24 messenger §15
-//!
-//! - Q1, Q2, Q2a, Q3 event log: portal-wide ids with gaps, rows and subscription per user,
-//!   destructive offsets, clamped limit, 60 s empty cache, 24 h retention, counter reset (`log`).
-//! - Q4, Q6, Q7 what is logged, for whom and when; loss, inversion, double row of the notes chat;
-//!   the shape of payloads with its switches (`event`, `log`).
-//! - Q8 a portal without `im.v2` ([`MessengerSwitches::no_event_log`]).
-//! - Q9, Q10, Q11 reading history and the recent list (`history`, `recent`).
-//! - Q13 empty arrays and dates (`php`, `clock` of the core); Q16 error codes; Q25 reading with a
-//!   user id creates the chat; Q26 case of names.
-//! - Q14 UUIDs: portal-wide, same id, in-flight refusal, stuck for an hour, ignored forms, purge
-//!   (`message`); Q15 lost answers are `Fault::ActAndDropAnswer`.
-//! - Q17 saving (`save`); Q18 reading (`read`).
-//!
-//! # Not modelled yet
-//!
-//! - Methods that answer `ERROR_METHOD_NOT_FOUND` here: update, delete, like and reactions (Q5, Q19,
-//!   Q20), typing (Q21), files (Q22, Q23), read marks (half of Q24), counters and search (Q12),
-//!   `im.recent.get`, `im.dialog.get`, `im.chat.*`. UPDATE, DELETE and REACTION events come with
-//!   them. Attachments, keyboards, link previews, disappearing messages, pins, hidden dialogs.
+//! Which quirks of b24 messenger §15 are modelled, and which are not, is listed in `quirks`.
 
 pub mod event;
 pub mod history;
@@ -94,6 +74,8 @@ pub struct Message {
     pub files: Vec<u64>,
     /// Whether a notice of the portal.
     pub system: bool,
+    /// `params.CODE` of a notice, such as `CHAT_JOIN`.
+    pub code: Option<&'static str>,
 }
 
 /// A claimed UUID (b24: messenger §6.2).
@@ -111,6 +93,12 @@ pub struct MessengerSwitches {
     pub background: Duration,
     /// Every n-th event is never written; zero for none.
     pub lose_every: u64,
+    /// Every n-th event is written twice, under two ids; zero for none.
+    pub double_every: u64,
+    /// The first row written while "no events" is remembered does not clear that memory: the race
+    /// of b24 messenger §3.2 item 9, which hides it from calls without an offset for a minute or
+    /// until the next row.
+    pub empty_race: bool,
     /// Neighbouring events of different messages are written in inverted order.
     pub invert: bool,
     /// Ids that are skipped between two events.
@@ -134,6 +122,8 @@ impl Default for MessengerSwitches {
         MessengerSwitches {
             background: Duration::from_millis(50),
             lose_every: 0,
+            double_every: 0,
+            empty_race: false,
             invert: false,
             gap: 2,
             null_offset: false,

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use super::super::call::RestError;
 use super::super::portal::Portal;
 use super::super::world::World;
+use super::log;
 use super::message::NewMessage;
 use super::message::shown_text;
+use super::message::shown_uuid;
 use super::message::store;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
@@ -37,9 +39,36 @@ impl World {
     pub fn say_in(&mut self, author: u64, chat: u64, text: &str) -> Result<u64, RestError> {
         // Official clients send a UUID with every message (b24: messenger §6.2).
         let uuid = (author != 0).then(random_uuid);
-        let new = NewMessage { chat, author, text: text.to_owned(), uuid, reply_to: None };
+        let text = text.to_owned();
+        let new = NewMessage { chat, author, text, uuid, reply_to: None, code: None };
+        log::catch_up(self);
         let now = self.now();
         store(self, now, new)
+    }
+}
+
+impl World {
+    /// Events and the notice that go with people added to a chat (b24: messenger §3.3, §3.4).
+    fn tell_joined(&mut self, chat: u64, by: u64, joined: &BTreeSet<u64>) {
+        let at = self.now().plus(self.messenger.switches.background);
+        for user in joined {
+            self.messenger.log.joined(chat, *user, at);
+        }
+        let letter = self.messenger.chats.get(&chat).map(|chat| chat.letter);
+        let added: Vec<String> = joined
+            .iter()
+            .filter(|user| **user != by)
+            .map(|user| format!("[USER={user}][/USER]"))
+            .collect();
+        // Channels hide joins, and an Open Line has notices of its own.
+        if added.is_empty() || !matches!(letter, Some('C' | 'O' | 'B' | 'A' | 'X')) {
+            return;
+        }
+        let text = format!("[USER={by}][/USER] added {} to the chat", added.join(", "));
+        let code = Some("CHAT_JOIN");
+        let notice = NewMessage { chat, author: 0, text, uuid: None, reply_to: None, code };
+        // Only another module's veto can refuse it, and then there is no notice.
+        let _ = store(self, self.now(), notice);
     }
 }
 
@@ -49,7 +78,8 @@ impl Portal {
         self.world().messenger.private_chat(one, other)
     }
 
-    /// A group chat; its id. Everybody's joining is told as on a real portal.
+    /// A group chat; its id. Everybody's joining is told as on a real portal: by an event for each,
+    /// and by a notice in the chat of those whom the owner added.
     pub fn add_chat(&self, title: &str, owner: u64, members: &[u64]) -> u64 {
         self.add_chat_of('C', "chat", title, owner, members)
     }
@@ -64,13 +94,21 @@ impl Portal {
         members: &[u64],
     ) -> u64 {
         let mut world = self.world();
+        log::catch_up(&mut world);
         let all: BTreeSet<u64> = members.iter().copied().chain([owner]).collect();
         let chat = world.messenger.new_chat(letter, kind, title, owner, all.clone());
-        let at = world.now().plus(world.messenger.switches.background);
-        for user in all {
-            world.messenger.log.joined(chat, user, at);
-        }
+        world.tell_joined(chat, owner, &all);
         chat
+    }
+
+    /// Somebody adds a person to a chat.
+    pub fn join(&self, chat: u64, by: u64, user: u64) {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        if let Some(chat) = world.messenger.chats.get_mut(&chat) {
+            chat.members.insert(user);
+        }
+        world.tell_joined(chat, by, &BTreeSet::from([user]));
     }
 
     /// Somebody writes to a person.
@@ -104,7 +142,9 @@ impl Portal {
             text: text.to_owned(),
             uuid: Some(random_uuid()),
             reply_to: Some(to),
+            code: None,
         };
+        log::catch_up(&mut world);
         store(&mut world, now, new)
     }
 
@@ -118,7 +158,7 @@ impl Portal {
                 id: message.id,
                 author: message.author,
                 text: shown_text(&world, message),
-                uuid: message.uuid.clone(),
+                uuid: shown_uuid(&world, message).map(str::to_owned),
                 reply_to: message.reply_to,
                 at: message.at,
             })

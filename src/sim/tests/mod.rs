@@ -4,10 +4,14 @@
 
 mod batch;
 mod envelope;
+mod events;
 mod faults;
+mod history;
 mod limits;
+mod messages;
 mod oauth;
 mod org;
+mod recent;
 mod rest;
 mod strange;
 mod users;
@@ -25,6 +29,7 @@ use super::Portal;
 use super::PortalOptions;
 use super::Switches;
 use super::User;
+use super::messenger::MessengerSwitches;
 
 /// An answer as it came.
 #[derive(Debug)]
@@ -163,4 +168,68 @@ impl Office {
         let code = location.split("code=").nth(1).and_then(|rest| rest.split('&').next());
         code.expect("a code").to_owned()
     }
+}
+
+/// The agent.
+const MIRA: u64 = 57;
+/// Her colleague.
+const OLAF: u64 = 12;
+
+/// An office in which Mira and Olaf talk. Tokens are made anew for each call, so that time may
+/// pass; there are no limits, and background jobs are done at once.
+struct Talk {
+    office: Office,
+}
+
+impl Talk {
+    fn open() -> Talk {
+        let office = Office::open();
+        office.portal.without_limits();
+        office.portal.world().messenger.switches.background = Duration::ZERO;
+        for (id, name, last_name) in [(MIRA, "Mira", "Holt"), (OLAF, "Olaf", "Brandt")] {
+            let user = User::employee(name, last_name).in_departments(&[1]);
+            office.portal.add_user(User { id, ..user });
+        }
+        Talk { office }
+    }
+
+    fn portal(&self) -> &Portal {
+        &self.office.portal
+    }
+
+    fn switch(&self, switch: impl FnOnce(&mut MessengerSwitches)) {
+        switch(&mut self.portal().world().messenger.switches);
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.office.network.clock().advance(Duration::from_secs(seconds));
+    }
+
+    fn call(&self, user: u64, method: &str, params: Value) -> Answer {
+        self.office.call_with(&self.office.token_of(user), method, params)
+    }
+
+    fn subscribe(&self, user: u64) {
+        assert_eq!(self.call(user, "im.v2.Event.subscribe", json!({})).result(), json!(true));
+    }
+
+    /// `result` of Mira's `im.v2.Event.get`.
+    fn events(&self, params: Value) -> Value {
+        self.call(MIRA, "im.v2.Event.get", params).result()
+    }
+
+    /// Olaf writes to Mira.
+    fn write(&self, text: &str) -> u64 {
+        self.portal().write_to(OLAF, MIRA, text).expect("writes")
+    }
+
+    /// A group of both, after the talk about who joined.
+    fn group(&self) -> u64 {
+        self.portal().add_chat("Invoices", OLAF, &[MIRA])
+    }
+}
+
+/// Names of an object's keys, in order.
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
 }

@@ -10,6 +10,8 @@ use crate::sim::User;
 use crate::sim::clock::Clock;
 use crate::sim::http;
 use crate::sim::http::Request;
+use crate::sim::messenger::read::read;
+use crate::sim::messenger::save::save;
 use crate::sim::oauth;
 use crate::sim::rest;
 use crate::sim::world::World;
@@ -30,7 +32,7 @@ impl Seeded {
     }
 }
 
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 16] = [
     "profile",
     "scope",
     "app.info",
@@ -40,10 +42,16 @@ const METHODS: [&str; 10] = [
     "department.get",
     "im.user.get",
     "im.user.list.get",
+    "im.v2.event.subscribe",
+    "im.v2.event.unsubscribe",
+    "im.v2.event.get",
+    "im.message.add",
+    "im.dialog.messages.get",
+    "im.recent.list",
     "batch",
 ];
 
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 48] = [
     "auth",
     "=",
     "&",
@@ -84,6 +92,14 @@ const PIECES: [&str; 40] = [
     ">",
     "!",
     "user.get",
+    "DIALOG_ID",
+    "MESSAGE",
+    "chat901",
+    "TEMPLATE_ID",
+    "offset",
+    "[user=1]",
+    "[code]",
+    "&#91;",
 ];
 
 fn request(seeded: &mut Seeded, token: &str) -> Request {
@@ -103,7 +119,7 @@ fn request(seeded: &mut Seeded, token: &str) -> Request {
         "application/json" => {
             format!("{{\"cmd\":{{\"a\":\"profile?{query}\"}},\"ID\":[{{\"x\":\"{query}\"}}]}}")
         }
-        _ => format!("{body}&auth={token}"),
+        _ => format!("{body}&DIALOG_ID={}&MESSAGE={body}&auth={token}", seeded.pick(&PIECES)),
     };
     Request {
         method: "POST".to_owned(),
@@ -128,7 +144,11 @@ fn generated_parameters_never_end_the_model() {
     for _ in 0..20_000 {
         let request = request(&mut seeded, &token);
         let reply = rest::serve(&mut world, &request);
-        assert!(matches!(reply.status, 200 | 400 | 401 | 404), "{request:?}: {}", reply.status);
+        assert!(
+            matches!(reply.status, 200 | 400 | 401 | 403 | 404),
+            "{request:?}: {}",
+            reply.status
+        );
         answered += usize::from(reply.status == 200);
         oauth::serve(&mut world, &Request { path: "/oauth/token/".to_owned(), ..request.clone() });
         oauth::authorize(&mut world, &request);
@@ -153,4 +173,45 @@ fn generated_heads_never_end_the_server() {
             assert!(head.length <= text.len());
         }
     }
+}
+
+#[test]
+fn generated_texts_never_end_the_parsers() {
+    const TAGS: [&str; 24] = [
+        "[",
+        "]",
+        "[/",
+        "[url",
+        "[url=",
+        "[/url]",
+        "[user=",
+        "[/user]",
+        "[disk=",
+        "12",
+        "[code]",
+        "[/code]",
+        "[put=",
+        "[send]",
+        "=",
+        "https://",
+        "www.",
+        "a.example",
+        "&#91;",
+        "&amp;",
+        ":f09f9880:",
+        "Ж",
+        "\u{a0}",
+        "\n",
+    ];
+    let mut seeded = Seeded(11);
+    let mut read_back = 0;
+    for _ in 0..20_000 {
+        let count = seeded.next() % 16;
+        let text: String = (0..count).map(|_| seeded.pick(&TAGS)).collect();
+        let saved = save(&text, &|user| user != 12);
+        assert!(!saved.text.contains("[BR]"));
+        let shown = read(&saved.text, &|user| Some(format!("N{user}")), "all");
+        read_back += usize::from(!shown.is_empty());
+    }
+    assert!(read_back > 10_000, "most texts are texts: {read_back}");
 }
