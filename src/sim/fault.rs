@@ -44,7 +44,8 @@ pub enum Fault {
     Garbage,
     /// Acted: status 200 with valid JSON of a shape no method answers.
     WrongType,
-    /// Not acted: an error envelope. Any documented code can be planned.
+    /// Not acted: an error envelope, in the form of the server that is hit. Any documented code can
+    /// be planned.
     Error {
         /// HTTP status.
         status: u16,
@@ -52,6 +53,14 @@ pub enum Fault {
         code: String,
         /// `error_description`.
         description: String,
+    },
+    /// Not acted: an error envelope with a `Retry-After` header, as gateways and proxies may send;
+    /// a portal never does (b24: transport §2.3).
+    RetryAfter {
+        /// HTTP status.
+        status: u16,
+        /// The header's value.
+        after: String,
     },
     /// Not acted: this body as JSON, for errors no envelope has (an object in `error`, numbers).
     Body {
@@ -88,6 +97,7 @@ impl Fault {
             Fault::Garbage => "garbage",
             Fault::WrongType => "wrong_type",
             Fault::Error { .. } => "error",
+            Fault::RetryAfter { .. } => "retry_after",
             Fault::Body { .. } => "body",
             Fault::SlowBody(_) => "slow_body",
             Fault::Hook(_) => "hook",

@@ -186,14 +186,15 @@ impl Drop for Gateway {
     }
 }
 
-fn refuse(status: u16, kind: &str, message: &str) -> HttpReply {
+/// The gateway's error envelope (aihummer: §2.3).
+pub(in crate::sim) fn refuse(status: u16, kind: &str, message: &str) -> HttpReply {
     let body = json!({ "error": { "message": message, "type": kind, "code": kind } });
     HttpReply { error: kind.to_owned(), ..HttpReply::json(status, body.to_string()) }
 }
 
 fn answer(shared: &Shared, request: &Request) -> HttpReply {
     match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/healthz") => HttpReply::json(200, r#"{"status":"ok"}"#),
+        ("GET", "/healthz" | "/readyz") => HttpReply::json(200, r#"{"status":"ok"}"#),
         ("POST", "/v1/inbound/generic") => inbound(shared, request),
         ("POST", "/v1/inbound/binding/status") => {
             if !authentic(shared, request) {
@@ -230,7 +231,8 @@ fn inbound(shared: &Shared, request: &Request) -> HttpReply {
     let key = request.header("idempotency-key").unwrap_or_default().to_owned();
     let message = Inbound { channel, external_id, text, key: key.clone(), body };
     let mut state = lock(&shared.state);
-    let fresh = state.keys.insert(key.clone());
+    // Without a key a repeat cannot be told from somebody who says the same again.
+    let fresh = key.is_empty() || state.keys.insert(key.clone());
     let answer =
         if fresh { state.script.as_ref().and_then(|script| script(&message)) } else { None };
     if let Some(answer) = answer {
@@ -326,7 +328,11 @@ fn exchange(
     match fault {
         None => go().ok().map(|response| (response.status, response.json())),
         Some(
-            Fault::CloseBeforeReading | Fault::Html(_) | Fault::Error { .. } | Fault::Body { .. },
+            Fault::CloseBeforeReading
+            | Fault::Html(_)
+            | Fault::Error { .. }
+            | Fault::RetryAfter { .. }
+            | Fault::Body { .. },
         ) => None,
         Some(Fault::Hook(hook)) => {
             hook(super::fault::HookPoint::BeforeAct);

@@ -27,6 +27,7 @@ use super::fault::Fault;
 use super::fault::HookPoint;
 use super::fault::Line;
 use super::fault::ServerKind;
+use super::gateway;
 use super::http;
 use super::http::Buffer;
 use super::http::Head;
@@ -340,7 +341,7 @@ impl Connection<'_> {
                 self.answer_slowly(request, decision, &reply, pause)
             }
             Some(other) => {
-                let reply = instead(&other, act);
+                let reply = instead(&other, self.shared.kind, act);
                 self.answer(request, decision, reply, request.keep_alive)
             }
         }
@@ -428,14 +429,19 @@ impl Connection<'_> {
 }
 
 /// The answer of a fault that only replaces it; `act` is called where the request is carried out.
-fn instead(fault: &Fault, act: impl FnOnce() -> HttpReply) -> HttpReply {
+fn instead(fault: &Fault, kind: ServerKind, act: impl FnOnce() -> HttpReply) -> HttpReply {
     match fault {
         Fault::Html(status) => HttpReply::html(*status, &format!("{status} nginx")),
+        Fault::Error { status, code, description } if kind == ServerKind::Gateway => {
+            gateway::refuse(*status, code, description)
+        }
         Fault::Error { status, code, description } => {
             let body = serde_json::json!({ "error": code, "error_description": description });
             let reply = HttpReply::json(*status, body.to_string());
             HttpReply { error: code.clone(), ..reply }
         }
+        Fault::RetryAfter { status, after } => gateway::refuse(*status, "busy", "try again later")
+            .with_header("Retry-After", after.as_str()),
         Fault::Body { status, body } => HttpReply::json(*status, body.clone()),
         Fault::HtmlAfterAct(status) => {
             let page = HttpReply::html(*status, &format!("{status} nginx"));

@@ -6,6 +6,7 @@ mod batch;
 mod envelope;
 mod events;
 mod faults;
+mod gateway;
 mod history;
 mod limits;
 mod messages;
