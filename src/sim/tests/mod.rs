@@ -12,6 +12,7 @@ mod limits;
 mod messages;
 mod oauth;
 mod org;
+mod quirks;
 mod recent;
 mod rest;
 mod strange;

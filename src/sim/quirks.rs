@@ -1,0 +1,574 @@
+//! **The** list of the reference's quirks and of what became of each in the model: modelled, with
+//! the tests that hold it to that, or left out, with the reason. `T` numbers are those of b24
+//! transport §7, `Q` numbers those of b24 messenger §15. Data only; the test `quirks` checks that
+//! no number is missing and that every test named here exists.
+
+/// What became of a quirk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The model does it.
+    Modelled,
+    /// The model does it but for this.
+    Partly(&'static str),
+    /// The model does not do it, for this reason.
+    Missing(&'static str),
+}
+
+/// One numbered quirk.
+#[derive(Clone, Copy, Debug)]
+pub struct Quirk {
+    /// Its number in the reference.
+    pub id: &'static str,
+    /// Where the reference describes it.
+    pub source: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// See [`Standing`].
+    pub standing: Standing,
+    /// Names of the tests that would fail without it.
+    pub tests: &'static [&'static str],
+}
+
+const fn modelled(
+    id: &'static str,
+    source: &'static str,
+    about: &'static str,
+    tests: &'static [&'static str],
+) -> Quirk {
+    Quirk { id, source, about, standing: Standing::Modelled, tests }
+}
+
+const fn partly(
+    id: &'static str,
+    source: &'static str,
+    about: &'static str,
+    lacks: &'static str,
+    tests: &'static [&'static str],
+) -> Quirk {
+    Quirk { id, source, about, standing: Standing::Partly(lacks), tests }
+}
+
+const fn missing(
+    id: &'static str,
+    source: &'static str,
+    about: &'static str,
+    why: &'static str,
+) -> Quirk {
+    Quirk { id, source, about, standing: Standing::Missing(why), tests: &[] }
+}
+
+/// The quirks of OAuth, transport, limits and structure.
+pub const TRANSPORT: &[Quirk] = &[
+    modelled(
+        "T1",
+        "transport §1.2",
+        "authorize page: the card's address, errors and login form with status 200",
+        &[
+            "consent_redirects_to_the_card_with_six_parameters",
+            "consent_errors_stay_on_the_page_with_status_200",
+        ],
+    ),
+    modelled(
+        "T2",
+        "transport §1.2",
+        "six callback parameters, comma as %2C",
+        &[
+            "consent_redirects_to_the_card_with_six_parameters",
+            "consent_without_state_gives_an_empty_state",
+        ],
+    ),
+    modelled(
+        "T3",
+        "transport §1.4, §1.5",
+        "token endpoint: GET, POST form by switch, order of keys, odd scope, absent keys",
+        &[
+            "exchange_answers_the_keys_in_the_order_of_real_samples",
+            "token_response_can_lack_keys_and_list_scopes",
+            "post_form_works_only_when_switched_on",
+        ],
+    ),
+    modelled(
+        "T4",
+        "transport §1.9",
+        "errors of the token endpoint",
+        &["token_errors_are_those_of_the_table"],
+    ),
+    modelled(
+        "T5",
+        "transport §1.6",
+        "lifetimes by virtual clock",
+        &[
+            "code_dies_after_thirty_seconds_and_access_after_an_hour",
+            "refresh_token_lives_as_long_as_the_switch_says",
+        ],
+    ),
+    modelled(
+        "T6",
+        "transport §1.8",
+        "stateless and strict rotation",
+        &[
+            "stateless_rotation_keeps_the_old_pair_alive",
+            "strict_rotation_kills_refresh_token_and_sibling",
+            "strict_rotation_lets_one_of_many_refreshes_win",
+        ],
+    ),
+    modelled(
+        "T7",
+        "transport §1.8",
+        "answers dropped, cut short, late",
+        &[
+            "connection_is_reset_before_or_after_acting",
+            "truncated_body_stops_under_its_full_length",
+            "late_and_slow_answers_arrive_whole",
+        ],
+    ),
+    partly(
+        "T8",
+        "transport §1.7",
+        "layout of tokens, and a short form",
+        "the last 16 bytes are another HMAC than the original's",
+        &["tokens_carry_their_expiry_in_front"],
+    ),
+    partly(
+        "T9",
+        "transport §1.10",
+        "cached verdicts on tokens",
+        "a change of an application's scopes acts at once",
+        &["verdicts_on_tokens_are_cached_good_and_bad"],
+    ),
+    modelled(
+        "T10",
+        "transport §2.2",
+        "404 before authorization",
+        &["unknown_method_is_404_before_authorization"],
+    ),
+    partly(
+        "T11",
+        "transport §1.10",
+        "errors of authorization with three tables of statuses",
+        "codes without a state behind them (METHOD_CONFIRM_*, verification_needed, WRONG_LICENSE and so on) come by Fault::Error",
+        &[
+            "auth_errors_have_the_code_and_dot_of_the_source",
+            "people_who_may_not_are_refused_by_their_own_code",
+            "statuses_follow_the_chosen_source",
+        ],
+    ),
+    partly(
+        "T12",
+        "transport §2.4, §2.5",
+        "errors with status 200, empty and numeric codes, no time in errors",
+        "no method of the model makes them; they come by Fault::Error and Fault::Body",
+        &[
+            "error_returned_by_a_handler_has_status_200_and_no_time",
+            "refusals_carry_extra_keys_and_any_code",
+        ],
+    ),
+    modelled(
+        "T13",
+        "transport §2.4, §2.7",
+        "next and total lifted out, absent or 0",
+        &[
+            "next_and_total_are_lifted_out_of_the_result",
+            "pages_use_a_true_offset_and_lose_total_beyond_the_end",
+        ],
+    ),
+    modelled(
+        "T14",
+        "transport §2.7",
+        "two styles of pages out of range",
+        &[
+            "department_pages_round_down_and_start_over_beyond_the_end",
+            "pages_use_a_true_offset_and_lose_total_beyond_the_end",
+        ],
+    ),
+    partly(
+        "T15",
+        "transport §2.4",
+        "time block: whole or broken start, operating figures of the cloud only",
+        "operating time is what a switch says a call costs, not measured",
+        &[
+            "integer_start_makes_the_duration_too_long",
+            "envelope_has_cloud_figures_and_headers",
+            "envelope_of_an_older_self_hosted_portal",
+        ],
+    ),
+    modelled(
+        "T16",
+        "transport §2.6",
+        "batch: PHP's arrays, halt, references, limit, nesting",
+        &[
+            "commands_run_in_order_and_failed_ones_are_missing",
+            "numeric_keys_make_lists_until_one_fails",
+            "no_commands_give_five_empty_lists",
+            "halt_is_cast_by_php_and_stops_at_the_first_error",
+            "only_fifty_commands_run",
+            "batch_inside_a_batch_is_refused_and_other_types_skipped",
+            "missing_scope_inside_a_batch_has_no_text",
+            "references_are_filled_in_and_dead_ones_passed_as_text",
+        ],
+    ),
+    partly(
+        "T17",
+        "transport §2.1",
+        "addresses, places of the credential, forms and JSON, case of names",
+        "XML answers and INTERNAL_WRONG_TRANSPORT, which no client of ours asks for",
+        &[
+            "every_form_of_address_leads_to_the_method",
+            "credentials_are_found_in_every_place",
+            "bearer_header_can_be_lost_on_the_way",
+            "invalid_json_or_wrong_type_is_no_parameters_at_all",
+            "form_fields_have_the_names_php_gives_them",
+        ],
+    ),
+    modelled(
+        "T18",
+        "transport §3.1",
+        "leaky bucket, JSON or a page",
+        &[
+            "bucket_refuses_beyond_its_threshold_and_leaks",
+            "refused_requests_can_fill_the_bucket",
+            "refusal_can_be_a_page_of_nginx",
+        ],
+    ),
+    modelled(
+        "T19",
+        "transport §3.2",
+        "operating time by client and method",
+        &[
+            "operating_time_blocks_one_method_of_one_client",
+            "calls_up_to_a_tenth_of_a_second_are_not_counted",
+            "blocked_method_is_an_error_of_its_command_only",
+        ],
+    ),
+    partly(
+        "T20",
+        "transport §2.3",
+        "escaped JSON",
+        "keys inside a result are in alphabetical order, not the portal's",
+        &["json_is_escaped_as_php_does", "json_text_is_escaped"],
+    ),
+    modelled(
+        "T21",
+        "transport §1.12",
+        "change of address",
+        &["renamed_portal_redirects_and_refresh_tells_the_new_address"],
+    ),
+    modelled(
+        "T22",
+        "transport §5",
+        "pages, empty and broken bodies, resets",
+        &[
+            "answers_are_replaced_by_what_no_client_wants",
+            "connection_is_reset_before_or_after_acting",
+        ],
+    ),
+    modelled(
+        "T23",
+        "transport §4.1",
+        "department.get",
+        &[
+            "departments_have_string_ids_and_a_root_without_parent",
+            "departments_come_in_tree_order_without_inactive_branches",
+            "department_filters_work_in_capitals_only",
+        ],
+    ),
+    modelled(
+        "T24",
+        "transport §4.2",
+        "user.get and user.current",
+        &[
+            "fields_have_the_odd_types_of_the_portal",
+            "bots_and_other_strangers_are_never_returned",
+            "who_sees_whom_depends_on_the_caller",
+            "filters_take_any_case_operators_and_ignore_unknown_fields",
+        ],
+    ),
+    modelled(
+        "T25",
+        "transport §4.3",
+        "im.user.get and im.user.list.get",
+        &[
+            "im_user_has_false_where_a_date_is_missing",
+            "im_user_errors_have_their_codes",
+            "im_user_list_is_keyed_by_id_with_null_for_unknown",
+        ],
+    ),
+    missing(
+        "T26",
+        "transport §4.4",
+        "im.department.*",
+        "the connector reads department.get instead",
+    ),
+    modelled(
+        "T27",
+        "transport §1.12",
+        "dismissal of a user, deletion of the application",
+        &[
+            "dismissed_user_is_inactive_everywhere",
+            "deleted_application_is_unknown_to_both_servers",
+            "refresh_of_a_dismissed_user_follows_the_switch",
+        ],
+    ),
+    partly(
+        "T28",
+        "transport §1.16",
+        "webhooks",
+        "no method of the model needs an application; no expiry date",
+        &[
+            "webhook_acts_without_token_and_application",
+            "operating_time_blocks_one_method_of_one_client",
+        ],
+    ),
+    partly(
+        "T29",
+        "transport §2.8",
+        "a v3 method on the old address is unknown",
+        "the v3 address itself, which the connector never calls; its errors come by Fault::Body",
+        &["unknown_method_is_404_before_authorization"],
+    ),
+    partly(
+        "T30",
+        "transport §1.10, §1.12",
+        "modes of the whole portal",
+        "the page that a closed site shows to who wants to consent is a guess",
+        &[
+            "whole_portal_modes_refuse_with_their_codes",
+            "licence_over_stops_tokens_and_consent",
+            "portal_cut_off_from_the_authorization_server_gives_no_code",
+        ],
+    ),
+];
+
+/// The quirks of the messenger.
+pub const MESSENGER: &[Quirk] = &[
+    modelled(
+        "Q1",
+        "messenger §3.2",
+        "event ids of one table, rows and subscription of a user",
+        &[
+            "ids_are_of_one_table_with_gaps",
+            "subscription_and_rows_are_the_users_and_not_the_applications",
+        ],
+    ),
+    modelled(
+        "Q2",
+        "messenger §3.2",
+        "destructive offsets, clamped limit, hasMore, nextOffset",
+        &[
+            "offset_deletes_what_lies_before_it_and_zero_deletes_nothing",
+            "page_is_clamped_and_a_full_one_promises_more",
+            "payload_can_have_the_documented_shapes",
+        ],
+    ),
+    modelled(
+        "Q2a",
+        "messenger §3.2",
+        "counter of ids that starts again",
+        &["counter_that_starts_again_lets_an_old_offset_delete_new_events"],
+    ),
+    modelled(
+        "Q3",
+        "messenger §3.2",
+        "memory of nothing, a day's retention, unsubscribing",
+        &[
+            "no_events_is_remembered_and_can_hide_one_for_a_minute",
+            "rows_live_for_a_day",
+            "unsubscribing_deletes_what_is_pending_or_keeps_it_as_documented",
+            "nothing_is_written_for_who_is_not_subscribed",
+        ],
+    ),
+    modelled(
+        "Q4",
+        "messenger §3.3",
+        "own, system and bot messages",
+        &[
+            "own_system_and_bot_messages_are_written_and_notifications_are_not",
+            "membership_at_the_moment_of_writing_counts",
+            "joining_is_told_by_an_event_for_each_and_a_notice",
+        ],
+    ),
+    missing(
+        "Q5",
+        "messenger §3.3",
+        "events of edits, deletions, reactions",
+        "they come with the methods of Q19 and Q20; EventLog::write_any can show one",
+    ),
+    partly(
+        "Q6",
+        "messenger §3.3",
+        "delay, loss, doubling and inversion of events, notes to oneself",
+        "the delay is one figure, and only events written at once are inverted",
+        &[
+            "events_come_after_the_background_job",
+            "events_can_be_lost_doubled_and_inverted",
+            "notes_to_oneself_are_written_twice",
+        ],
+    ),
+    partly(
+        "Q7",
+        "messenger §3.4",
+        "shapes of payloads in two forms",
+        "nothing is forwarded; a message that is gone needs the deletions of Q19",
+        &[
+            "payload_has_the_keys_of_the_source",
+            "payload_can_have_the_documented_shapes",
+            "numbers_in_params_are_texts",
+        ],
+    ),
+    modelled(
+        "Q8",
+        "messenger §0",
+        "portal without an event log",
+        &["older_portal_has_no_event_log"],
+    ),
+    modelled(
+        "Q9",
+        "messenger §4.2",
+        "order of history, the unread quirk",
+        &[
+            "first_id_goes_up_last_id_goes_down",
+            "without_both_ids_unread_messages_come_in_an_odd_order",
+        ],
+    ),
+    partly(
+        "Q10",
+        "messenger §4.2",
+        "limits and codes of history, the text 0, parameters left out",
+        "file objects, FORWARD_ID, CONVERT_TEXT, history hidden from who joined later; one language",
+        &[
+            "first_id_goes_up_last_id_goes_down",
+            "ids_that_are_no_digits_are_refused",
+            "text_zero_is_shown_as_deleted",
+            "message_has_the_classic_shape",
+        ],
+    ),
+    partly(
+        "Q11",
+        "messenger §4.1",
+        "recent list",
+        "im.recent.get; pins, hidden and muted dialogs; WITH_COUNTERS and ONLY_*",
+        &[
+            "items_mix_numbers_and_texts_and_only_preview",
+            "some_kinds_of_chats_are_missing",
+            "pages_go_by_offset_and_move_while_they_are_read",
+            "date_of_the_last_activity_replaces_the_offset",
+        ],
+    ),
+    missing(
+        "Q12",
+        "messenger §4.3, §11, §12",
+        "counters, search, im.chat.get, read marks",
+        "the connector does not call these methods yet",
+    ),
+    modelled(
+        "Q13",
+        "messenger §1",
+        "empty arrays, flags of JSON, dates with an offset",
+        &[
+            "php_arrays_become_lists_or_objects",
+            "json_is_escaped_as_php_does",
+            "three_formats_of_the_portal",
+            "payload_has_the_keys_of_the_source",
+        ],
+    ),
+    modelled(
+        "Q14",
+        "messenger §6.2",
+        "UUIDs: same id, in flight, stuck, ignored forms, clean-up",
+        &[
+            "repeated_uuid_gives_the_same_message_for_the_whole_portal",
+            "uuid_in_flight_is_refused_until_it_is_linked",
+            "uuid_of_a_message_that_failed_late_is_stuck_for_an_hour",
+            "whatever_is_no_lower_case_uuid_of_version_4_is_ignored",
+            "uuid_is_forgotten_after_31_days",
+        ],
+    ),
+    modelled(
+        "Q15",
+        "messenger §6.2",
+        "lost answer after the commit",
+        &["message_whose_answer_was_lost_exists_and_its_uuid_tells_so"],
+    ),
+    partly(
+        "Q16",
+        "messenger §6.3",
+        "codes of refusals, overridden or with 403",
+        "texts in other languages (but for a veto's); ACCESS_ERROR of the general chat and of entities; refusals of attachments, keyboards and menus",
+        &["refusals_have_the_codes_of_the_table", "reply_is_checked_before_the_uuid_is_claimed"],
+    ),
+    partly(
+        "Q17",
+        "messenger §6.4",
+        "saving a text",
+        "every file that [DISK=n] names exists and may be read; no link previews, URL_ONLY, LARGE_FONT or bot commands",
+        &[
+            "breaks_become_lines_also_in_code",
+            "long_texts_are_cut_by_code_points",
+            "mentions_of_hidden_people_become_names_also_in_code",
+            "file_tags_attach_and_vanish",
+            "text_goes_through_saving_and_reading",
+        ],
+    ),
+    modelled(
+        "Q18",
+        "messenger §10.2",
+        "reading a text",
+        &[
+            "the_vectors_that_were_run_on_the_vendors_parser",
+            "addresses_are_completed_and_escaped",
+            "text_goes_through_saving_and_reading",
+        ],
+    ),
+    missing(
+        "Q19",
+        "messenger §7",
+        "editing and deleting",
+        "the connector does not call these methods yet",
+    ),
+    missing("Q20", "messenger §7", "likes", "the connector does not call this method yet"),
+    missing("Q21", "messenger §8", "typing", "the connector does not call this method yet"),
+    missing(
+        "Q22",
+        "messenger §9.1, §9.2",
+        "uploads",
+        "the connector does not call these methods yet",
+    ),
+    missing("Q23", "messenger §9.3", "downloads", "the connector does not call these methods yet"),
+    partly(
+        "Q24",
+        "messenger §12",
+        "REST leaves the last activity alone",
+        "read marks by REST come with Q12",
+        &["reading_by_rest_shows_nobody_as_online"],
+    ),
+    modelled(
+        "Q25",
+        "messenger §2",
+        "reading with a user id makes the chat",
+        &["naming_a_person_makes_the_chat"],
+    ),
+    partly(
+        "Q26",
+        "messenger §1",
+        "case of names of methods and parameters",
+        "code 100 for a missing parameter: no im.v2 method of the model has a required one",
+        &["page_is_clamped_and_a_full_one_promises_more", "dialog_is_named_in_every_form_and_case"],
+    ),
+];
+
+/// What else of the reference the model leaves out, beyond the numbered quirks.
+pub const LEFT_OUT: &[&str] = &[
+    "TLS, DNS and proxies: the model speaks plain HTTP on loopback",
+    "transport §1.2: the six-digit code of applications without an address",
+    "transport §1.2: an administrator may consent for an application whose installation is not finished, but its token is then refused as for one that was taken back",
+    "transport §1.12, §1.16: system users that take over from dismissed ones",
+    "transport §1.14: installation events",
+    "transport §2.1: `signature`, which only methods with a security state make",
+    "transport §4.1, §4.2: user.search, department.fields, and every method that changes the structure",
+    "transport §4.5: humanresources.*",
+    "messenger §6.1: ATTACH, KEYBOARD, MENU, BOT_ID, URL_PREVIEW and SKIP_CONNECTOR are ignored; SYSTEM names no application and works for webhooks too",
+    "messenger §6.5: im.v2.Chat.Message.send and the other undocumented methods",
+    "messenger §4.2: `replaces` is always empty, messages do not disappear by themselves",
+    "aihummer §2.1: routing, so a missing default workspace is not noticed",
+    "aihummer §2.3: which error the gateway gives when is not documented beyond a wrong secret, an invalid body and an unknown route; others come by Fault::Error, in the gateway's envelope",
+];
