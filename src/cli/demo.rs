@@ -6,26 +6,25 @@
 
 mod narrate;
 mod walk;
+pub(in crate::cli) mod watch;
 
-use std::collections::HashSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::crypto;
 use crate::base::signals::StopSignals;
 use crate::cli::FAILED;
 use crate::cli::Invocation;
 use crate::cli::OK;
 use crate::cli::complain;
 use crate::cli::say;
-use crate::sim::messenger::scene::client_text;
-use crate::sim::stage;
 use crate::sim::stage::Stage;
 use narrate::Narrator;
 use walk::Walk;
+pub(in crate::cli) use walk::scripted_agent;
+use watch::Directory;
+use watch::Watch;
 
-/// How often the demo looks for new messages while it stays up.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often new messages are looked for while the model stays up.
+pub(in crate::cli) const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
@@ -34,8 +33,7 @@ pub fn run(invocation: &Invocation) -> u8 {
     }
     // Before the model's threads exist, so that a signal finds this thread.
     let signals = StopSignals::block();
-    let dir = Directory::new();
-    match perform(&signals, &dir, invocation.has("--once")) {
+    match perform(&signals, invocation.has("--once")) {
         Ok(true) => OK,
         Ok(false) => FAILED,
         Err(why) => {
@@ -45,11 +43,11 @@ pub fn run(invocation: &Invocation) -> u8 {
     }
 }
 
-fn perform(signals: &StopSignals, dir: &Directory, once: bool) -> Result<bool, String> {
-    std::fs::create_dir_all(&dir.0).map_err(|why| format!("{}: {why}", dir.0.display()))?;
+fn perform(signals: &StopSignals, once: bool) -> Result<bool, String> {
+    let dir = Directory::new("demo")?;
     let binary = std::env::current_exe().map_err(|why| format!("where this program is: {why}"))?;
     let mut narrator = Narrator::new(signals);
-    let stage = Stage::new(&dir.0, crate::sim::PortalOptions::default())?;
+    let stage = Stage::new(dir.path(), crate::sim::PortalOptions::default())?;
     let mut walk = Walk::new(stage, binary, &mut narrator)?;
     let walked = walk.all();
     match walked {
@@ -73,65 +71,21 @@ fn stay(walk: &Walk<'_, '_>, signals: &StopSignals) -> Result<(), String> {
     let stage = walk.stage();
     let connector = walk.connector();
     let control = connector.origin("control");
-    let (token, _) = stage
-        .portal
-        .issue_tokens(&stage.client_id, stage.olaf)
-        .ok_or("the model has no such application")?;
-    let shown: Vec<(&str, u64)> = walk.chats();
-    let mut seen: HashSet<u64> = shown
-        .iter()
-        .flat_map(|(_, chat)| stage.portal.shown(*chat))
-        .map(|message| message.id)
-        .collect();
+    let token = watch::employee_token(stage)?;
+    let mut watch = Watch::new(stage, walk.chats());
     say(&format!(
         "\nIt stays up. To try:\n\n  \
          health   {control}/healthz\n  \
          ready    {control}/readyz\n  \
          state    {state}\n  \
          log      {log}\n\n\
-         Olaf writes to the agent:\n\n  \
-         curl -s {portal}/rest/im.message.add -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"auth\":\"{token}\",\"DIALOG_ID\":\"{mira}\",\"MESSAGE\":\"What about invoice 4712?\"}}'\n\n\
-         The gateway lets the agent say something (again with the same delivery_id: once only):\n\n  \
-         curl -s {deliver} \\\n    \
-         -H 'Content-Type: application/json' -H 'X-AIHummer-Inbound-Secret: {secret}' \\\n    \
-         -d '{{\"delivery_id\":\"try-1\",\"external_id\":\"helper/{olaf}\",\"text\":\"**Hello** from curl\"}}'\n\n\
-         New messages appear here; Ctrl-C ends it.\n\n",
+         {to_type}",
         state = stage.state_dir().display(),
         log = stage.log_path().display(),
-        portal = stage.portal.url(),
-        mira = stage.mira,
-        deliver = stage::deliver_url(connector),
-        secret = stage::SECRET,
-        olaf = stage.olaf,
+        to_type = watch::to_type(stage, &token, &connector.deliver_url()),
     ));
     while !signals.wait(LOOK_EVERY) {
-        for (title, chat) in &shown {
-            for message in stage.portal.shown(*chat) {
-                if seen.insert(message.id) {
-                    let author = walk.name_of(message.author);
-                    let text = client_text(&message.text).replace('\n', "\n      ");
-                    say(&format!("  [{title}] {author}: {text}\n"));
-                }
-            }
-        }
+        say(&watch.news());
     }
     Ok(())
-}
-
-/// A directory below the system's temporary one, removed in the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        let name = format!("aihummer-bitrix24-demo-{}", crypto::hex(&crypto::random::<8>()));
-        Directory(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // A leftover in /tmp harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

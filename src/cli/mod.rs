@@ -69,7 +69,7 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "sim")]
     Verb {
         name: "sim",
-        arguments: "",
+        arguments: "[--people=N] [--no-history]",
         meaning: "only the model portal and gateway, for trying by hand",
         run: sim::run,
     },
@@ -190,6 +190,13 @@ pub(crate) fn say(text: &str) {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints to stderr what a person reads while stdout belongs to a program.
+#[cfg(feature = "sim")]
+fn aside(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints a complaint to stderr and gives the usage exit code.

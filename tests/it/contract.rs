@@ -8,7 +8,6 @@ use aihummer_bitrix24::sim::client;
 use aihummer_bitrix24::sim::stage::CONTROL_SECRET;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::SECRET;
-use aihummer_bitrix24::sim::stage::deliver_url;
 use serde_json::Value;
 use serde_json::json;
 
@@ -69,7 +68,7 @@ fn control(connector: &Connector, method: &str, path: &str) -> Value {
 
 /// Deliver calls: the example's request and what comes of it.
 fn deliveries(scene: &Scene, connector: &Connector, request: &Value) -> Vec<Value> {
-    let url = deliver_url(connector);
+    let url = connector.deliver_url();
     let secret = ("X-AIHummer-Inbound-Secret", SECRET);
     let mut body = request.clone();
     body["external_id"] = json!(format!("helper/{}", scene.olaf));

@@ -15,4 +15,5 @@ mod demo;
 mod docs;
 mod tidy;
 mod vendor;
+mod verbs;
 mod watchdog;

@@ -19,7 +19,7 @@ use crate::sim::stage::Connector;
 use crate::sim::stage::Stage;
 
 /// The model's agent: what it knows about invoices, and an echo for everything else.
-fn scripted_agent(inbound: &Inbound) -> Option<String> {
+pub(in crate::cli) fn scripted_agent(inbound: &Inbound) -> Option<String> {
     if inbound.text.contains("invoice") {
         return Some(
             "**Invoice 4711** is paid:\n\n\
@@ -283,15 +283,6 @@ impl<'n, 's> Walk<'n, 's> {
     /// Titles and ids of the chats of the story.
     pub(super) fn chats(&self) -> Vec<(&'static str, u64)> {
         vec![("Olaf and Mira", self.private), ("Invoices", self.group)]
-    }
-
-    /// Who wrote a message.
-    pub(super) fn name_of(&self, user: u64) -> &'static str {
-        match user {
-            user if user == self.stage.olaf => "Olaf",
-            user if user == self.stage.mira => "Mira (the agent)",
-            _ => "system",
-        }
     }
 }
 

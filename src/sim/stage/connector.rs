@@ -1,31 +1,29 @@
-//! The connector as a child process: started with an empty environment plus its settings, addresses
-//! read from its first line on stdout, log appended to a file. Killed when dropped.
+//! The connector as a child process, and what one does with it from outside: its addresses, its
+//! control API, the consent of an agent, Deliver. Everything by HTTP, with the secrets of the stage.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
 use std::process::ExitStatus;
-use std::process::Stdio;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 
+use super::CONTROL_SECRET;
 use super::Result;
+use super::browser;
+use super::process::Process;
+use crate::sim::client;
+use crate::sim::client::Response;
+use crate::sim::gateway::DELIVER_PATH;
 
-/// How long a connector that was asked to stop may take: its own two phases, and some more.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// How long one call of the connector may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running connector.
 pub struct Connector {
-    child: Child,
+    process: Process,
     /// Bound addresses by listener name: control, deliver, consent.
     addresses: BTreeMap<String, String>,
-    log: PathBuf,
 }
 
 impl Connector {
@@ -34,33 +32,12 @@ impl Connector {
     /// # Errors
     /// It cannot be started, or ended before it listened; its log is shown.
     pub fn start(binary: &Path, settings: &[(String, String)], log: &Path) -> Result<Connector> {
-        let log_file = std::fs::OpenOptions::new().create(true).append(true).open(log);
-        let log_file = log_file.map_err(|why| format!("{}: {why}", log.display()))?;
-        let mut child = Command::new(binary)
-            .arg("run")
-            .env_clear()
-            .envs(settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log_file)
-            .spawn()
-            .map_err(|why| format!("{}: {why}", binary.display()))?;
-        let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            // A line that cannot be read is an empty one, which is reported below.
-            let _ = BufReader::new(stdout).read_line(&mut line);
-        }
-        let parsed: Option<Value> = serde_json::from_str(&line).ok();
-        let mut connector = Connector { child, addresses: BTreeMap::new(), log: log.to_owned() };
-        let Some(addresses) = parsed.as_ref().and_then(Value::as_object) else {
-            connector.kill();
-            return Err(format!("the connector did not start:\n{}", connector.log()));
-        };
-        for (name, address) in addresses {
-            let address = address.as_str().unwrap_or_default().to_owned();
-            connector.addresses.insert(name.clone(), address);
-        }
-        Ok(connector)
+        let (process, first) = Process::start(binary, &["run"], settings, log)?;
+        let addresses = first.as_object().ok_or_else(|| format!("no addresses but {first}"))?;
+        let address = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let addresses =
+            addresses.iter().map(|(name, value)| (name.clone(), address(value))).collect();
+        Ok(Connector { process, addresses })
     }
 
     /// `http://127.0.0.1:PORT` of a listener: control, deliver or consent.
@@ -70,14 +47,12 @@ impl Connector {
 
     /// Ends it the hard way, `kill -9`.
     pub fn kill(&mut self) {
-        // Already gone is fine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end.
@@ -85,34 +60,61 @@ impl Connector {
     /// # Errors
     /// It did not end in time.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
-        signal("TERM", self.pid());
-        let deadline = Instant::now() + STOP_PATIENCE;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(3));
-                }
-                Ok(None) => return Err(format!("it did not stop in {STOP_PATIENCE:?}")),
-                Err(why) => return Err(format!("it cannot be waited for: {why}")),
-            }
-        }
+        self.process.terminate()
     }
 
     /// What it logged so far, restarts included.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        self.process.log()
     }
-}
 
-impl Drop for Connector {
-    fn drop(&mut self) {
-        self.kill();
+    /// A call of the control API with the secret.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn control(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response> {
+        let bearer = format!("Bearer {CONTROL_SECRET}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let url = format!("{}{path}", self.origin("control"));
+        let answer = client::request(method, &url, &headers, body.as_bytes(), TIMEOUT);
+        answer.map_err(|why| format!("{method} {path}: {why}"))
     }
-}
 
-/// Sends a signal by name through the shell, which every system has; a process that is gone is fine.
-pub fn signal(name: &str, pid: u32) {
-    let command = format!("kill -{name} {pid}");
-    let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
+    /// A consent link of the control API.
+    ///
+    /// # Errors
+    /// The control API refused it.
+    pub fn consent_link(&self, agent: &str) -> Result<String> {
+        let opened = self.control("POST", &format!("/v1/agents/{agent}/consent"), None)?;
+        let link = opened.json()["link"].as_str().map(str::to_owned);
+        link.ok_or_else(|| format!("no consent link but {}: {}", opened.status, opened.text()))
+    }
+
+    /// Walks the whole consent of an agent in a browser that is signed in as `user`; the last page.
+    ///
+    /// # Errors
+    /// A step did not lead on.
+    pub fn consent(&self, agent: &str, user: u64) -> Result<Response> {
+        let link = self.consent_link(agent)?;
+        let connected = browser::get(&browser::callback_url(&link, user)?)?;
+        if connected.status != 200 {
+            return Ok(connected);
+        }
+        browser::confirm(&self.origin("consent"), &connected)
+    }
+
+    /// Where Deliver calls go.
+    pub fn deliver_url(&self) -> String {
+        format!("{}{DELIVER_PATH}", self.origin("deliver"))
+    }
+
+    /// A Deliver call with these headers.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn deliver(&self, body: &Value, headers: &[(&str, &str)]) -> Result<Response> {
+        client::post_json(&self.deliver_url(), headers, body, TIMEOUT)
+            .map_err(|why| format!("Deliver: {why}"))
+    }
 }

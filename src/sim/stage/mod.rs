@@ -4,19 +4,17 @@
 
 mod browser;
 mod connector;
+mod process;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
 
-use super::client;
 use super::client::Response;
-use super::gateway::DELIVER_PATH;
 use super::gateway::Gateway;
 use super::gateway::GatewayOptions;
 use super::network::Network;
@@ -25,7 +23,8 @@ use super::portal::Portal;
 use super::world::PortalOptions;
 
 pub use connector::Connector;
-pub use connector::signal;
+pub use process::Process;
+pub use process::signal;
 
 /// The secret of gateway and connector on every stage.
 pub const SECRET: &str = "stage-inbound-secret";
@@ -37,8 +36,6 @@ pub const SCOPES: &[&str] = &["im", "user_brief", "department"];
 pub const EVENTS_METHOD: &str = "im.v2.event.get";
 /// The method by which an agent says something.
 pub const SAY_METHOD: &str = "im.message.add";
-/// How long one call of the connector may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why something on a stage did not work, as a sentence for a person.
 pub type Result<T> = std::result::Result<T, String>;
@@ -160,10 +157,7 @@ impl Stage {
     /// # Errors
     /// The control API refused it.
     pub fn consent_link(&self, connector: &Connector, agent: &str) -> Result<String> {
-        let opened =
-            self.control(connector, "POST", &format!("/v1/agents/{agent}/consent"), None)?;
-        let link = opened.json()["link"].as_str().map(str::to_owned);
-        link.ok_or_else(|| format!("no consent link but {}: {}", opened.status, opened.text()))
+        connector.consent_link(agent)
     }
 
     /// From the consent page to the address the portal redirects a browser to that is signed in as
@@ -196,12 +190,7 @@ impl Stage {
     /// # Errors
     /// A step did not lead on.
     pub fn consent(&self, connector: &Connector, agent: &str, user: u64) -> Result<Response> {
-        let link = self.consent_link(connector, agent)?;
-        let connected = self.follow(&self.callback_url(&link, user)?)?;
-        if connected.status != 200 {
-            return Ok(connected);
-        }
-        self.confirm(&connected)
+        connector.consent(agent, user)
     }
 
     /// A call of the control API with the secret.
@@ -215,12 +204,7 @@ impl Stage {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response> {
-        let bearer = format!("Bearer {CONTROL_SECRET}");
-        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let url = format!("{}{path}", connector.origin("control"));
-        let answer = client::request(method, &url, &headers, body.as_bytes(), TIMEOUT);
-        answer.map_err(|why| format!("{method} {path}: {why}"))
+        connector.control(method, path, body)
     }
 
     /// A Deliver call with these headers.
@@ -233,8 +217,7 @@ impl Stage {
         body: &Value,
         headers: &[(&str, &str)],
     ) -> Result<Response> {
-        client::post_json(&deliver_url(connector), headers, body, TIMEOUT)
-            .map_err(|why| format!("Deliver: {why}"))
+        connector.deliver(body, headers)
     }
 
     /// Sends a text as `helper` to Olaf.
@@ -259,13 +242,11 @@ impl Stage {
     }
 }
 
-/// Where Deliver calls go.
-pub fn deliver_url(connector: &Connector) -> String {
-    format!("{}{DELIVER_PATH}", connector.origin("deliver"))
-}
-
 /// An address nobody listens on just now. The consent listener must have a known one before the
 /// start, because the application's card names it.
-fn free_address() -> std::io::Result<String> {
+///
+/// # Errors
+/// No port is free.
+pub fn free_address() -> std::io::Result<String> {
     TcpListener::bind("127.0.0.1:0")?.local_addr().map(|addr| addr.to_string())
 }
