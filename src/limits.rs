@@ -100,6 +100,16 @@ pub const GATEWAY_CODE_CHARS_MAX: usize = 64;
 /// wrong clock must not silence the agents for days.
 pub const GATEWAY_RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
+// ---- names (base/) --------------------------------------------------------------------------
+
+/// How long the addresses of a name are used before they are asked for again: what a moved portal
+/// costs, against a lookup for every call.
+pub const NAME_KEPT: Duration = Duration::from_secs(30);
+/// Names kept: portal, authorization servers, gateway.
+pub const NAMES_MAX: usize = 32;
+/// Addresses of one name that are tried; ureq takes no more.
+pub const NAME_ADDRESSES_MAX: usize = 16;
+
 // ---- portal and authorization servers (bitrix/) ----------------------------------------------
 
 /// Name resolution.

@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod names;
 pub mod secret;
 pub mod signals;
 pub mod systemd;

@@ -18,8 +18,10 @@ use ureq::tls::PemItem;
 use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 use ureq::tls::parse_pem;
+use ureq::unversioned::transport::DefaultConnector;
 use url::Url;
 
+use crate::base::names::Names;
 use crate::limits;
 
 /// Where distributions keep the roots that `update-ca-certificates` and the like maintain.
@@ -93,7 +95,8 @@ impl Transport {
             .max_idle_connections(limits::PORTAL_IDLE_CONNECTIONS_MAX)
             .max_idle_connections_per_host(limits::PORTAL_IDLE_CONNECTIONS_MAX)
             .build();
-        Ok(Transport { agent: config.new_agent() })
+        let agent = Agent::with_parts(config, DefaultConnector::default(), Names::default());
+        Ok(Transport { agent })
     }
 
     /// Posts JSON.

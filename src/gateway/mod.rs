@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::base::clock;
 use crate::base::crypto;
+use crate::base::names::Names;
 use crate::base::secret::Secret;
 use crate::gateway::verdict::Answer;
 use crate::limits;
@@ -93,7 +94,9 @@ impl Gateway {
             .timeout_recv_body(Some(limits::GATEWAY_ANSWER_TIME_MAX))
             .max_idle_connections_per_host(limits::RELAY_THREADS)
             .build();
-        Gateway { options, status_url, agent: ureq::Agent::new_with_config(config) }
+        let connector = ureq::unversioned::transport::DefaultConnector::default();
+        let agent = ureq::Agent::with_parts(config, connector, Names::default());
+        Gateway { options, status_url, agent }
     }
 
     /// Posts one message and waits for the verdict, at most
