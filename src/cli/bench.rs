@@ -4,6 +4,7 @@
 //!
 //! Whoever reads the numbers needs to know the machine: the first lines say it.
 
+mod crowd;
 mod figures;
 mod hops;
 mod load;
@@ -68,6 +69,11 @@ const DIALOGS: usize = 256;
 
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
+    if let [crowd, address] = &invocation.words[..]
+        && crowd == "crowd"
+    {
+        return crowd::hold(address);
+    }
     if let Some(code) = invocation.refuse_beyond(&["--short"], 0) {
         return code;
     }
@@ -110,6 +116,8 @@ fn measure(plan: Plan) -> Result<(), String> {
     std::thread::sleep(plan.idle);
     line("idle, one agent connected", &process::memory(connector.pid())?, "<= 12 MB");
     deliveries(plan, &model, &connector)?;
+    say("\nhealth of a listener, a new connection each time\n");
+    crowd::measure(&binary, dir.path(), &connector)?;
     connector.terminate()?;
     drop(model);
     say("\ninbound, the model in this process\n");

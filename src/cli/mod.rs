@@ -76,7 +76,7 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "sim")]
     Verb {
         name: "bench",
-        arguments: "[--short]",
+        arguments: "[--short | crowd ADDRESS]",
         meaning: "measure this build against the model portal",
         run: bench::run,
     },

@@ -107,6 +107,7 @@ fn a_short_bench_prints_every_line() {
         "64 callers, 256 dialogs",
         "1 caller, 1 dialog",
         "poll answered to gateway has it",
+        "beside 2000 idle, 500 half-sent",
     ] {
         assert!(told.lines().any(|printed| printed.trim_start().starts_with(line)), "{told}");
     }
