@@ -23,6 +23,7 @@ use crate::domain::ids::RowId;
 use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
+use crate::store::writer::Writing;
 
 /// One piece of a message, as it goes to the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +168,11 @@ impl Store {
     pub fn accept(&self, new: NewDelivery, unfinished_max: usize, now: UnixMs) -> Result<Accepted> {
         let full = self.unfinished() >= unfinished_max;
         let accepted = self.write(move |connection| {
-            if let Some(known) = find(connection, "id = ?1", new.id.as_str())? {
+            let sql = "SELECT row FROM deliveries WHERE id = ?1";
+            let row = connection.query_row(sql, [new.id.as_str()], |row| row.get::<_, i64>(0));
+            if let Some(row) = row.optional()?
+                && let Some(known) = find(connection, "row = ?1", row)?
+            {
                 let same = known.content == new.content;
                 return Ok(if same { Accepted::Same(Box::new(known)) } else { Accepted::Conflict });
             }
@@ -379,7 +384,7 @@ pub(super) fn count_unfinished(connection: &Connection) -> Result<usize> {
     Ok(count as usize)
 }
 
-fn insert(connection: &Connection, new: &NewDelivery, now: UnixMs) -> Result<RowId> {
+fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<RowId> {
     connection.execute(
         "INSERT INTO deliveries (id, agent, dialog, operation, content, reply_to, due_at, \
          accepted_at, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
@@ -395,15 +400,16 @@ fn insert(connection: &Connection, new: &NewDelivery, now: UnixMs) -> Result<Row
         ],
     )?;
     let row = connection.last_insert_rowid();
-    let mut statement = connection
-        .prepare("INSERT INTO parts (delivery, part, text, uuid) VALUES (?1, ?2, ?3, ?4)")?;
     for (number, part) in (0_u32..).zip(&new.parts) {
-        statement.execute((row, number, &part.text, &part.uuid))?;
+        connection.execute(
+            "INSERT INTO parts (delivery, part, text, uuid) VALUES (?1, ?2, ?3, ?4)",
+            (row, number, &part.text, &part.uuid),
+        )?;
     }
     Ok(RowId(row))
 }
 
-fn record_part(connection: &Connection, row: RowId, part: u32, message: MessageId) -> Result<()> {
+fn record_part(connection: &Writing<'_>, row: RowId, part: u32, message: MessageId) -> Result<()> {
     connection.execute(
         "UPDATE parts SET message = ?3 WHERE delivery = ?1 AND part = ?2",
         (row.0, part, message.0),
@@ -412,7 +418,7 @@ fn record_part(connection: &Connection, row: RowId, part: u32, message: MessageI
 }
 
 /// The portal has every part.
-fn deliver(connection: &Connection, row: RowId, now: UnixMs) -> Result<()> {
+fn deliver(connection: &Writing<'_>, row: RowId, now: UnixMs) -> Result<()> {
     change_state(connection, row, Event::Done)?;
     connection.execute(
         "UPDATE deliveries SET finished_at = ?2, failure_code = NULL, failure_message = NULL \
@@ -422,7 +428,7 @@ fn deliver(connection: &Connection, row: RowId, now: UnixMs) -> Result<()> {
     Ok(())
 }
 
-fn insert_attempt(connection: &Connection, row: RowId, part: u32, now: UnixMs) -> Result<()> {
+fn insert_attempt(connection: &Writing<'_>, row: RowId, part: u32, now: UnixMs) -> Result<()> {
     connection.execute("UPDATE deliveries SET attempts = attempts + 1 WHERE row = ?1", [row.0])?;
     connection.execute(
         "INSERT INTO attempts (delivery, attempt, part, started_at) \
@@ -433,7 +439,7 @@ fn insert_attempt(connection: &Connection, row: RowId, part: u32, now: UnixMs) -
 }
 
 fn end_attempt(
-    connection: &Connection,
+    connection: &Writing<'_>,
     row: RowId,
     failure: Option<&Failure>,
     now: UnixMs,
@@ -452,7 +458,7 @@ fn end_attempt(
     Ok(())
 }
 
-fn change_state(connection: &Connection, row: RowId, event: Event) -> Result<State> {
+fn change_state(connection: &Writing<'_>, row: RowId, event: Event) -> Result<State> {
     let sql = "SELECT state FROM deliveries WHERE row = ?1";
     let found: Option<String> = connection.query_row(sql, [row.0], |row| row.get(0)).optional()?;
     let state = found.as_deref().and_then(State::parse).ok_or(Error::WrongState)?;

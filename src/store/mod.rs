@@ -30,6 +30,7 @@ use rusqlite::OptionalExtension;
 
 use crate::base::threads::Exits;
 use crate::limits;
+use writer::Writing;
 
 /// Name of the database file.
 pub const DATABASE_FILE: &str = "connector.sqlite3";
@@ -188,7 +189,7 @@ impl Store {
     /// Runs a change on the writer thread and returns once it is durable.
     fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        change: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.inner.writer.write(change)
     }

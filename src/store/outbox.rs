@@ -83,14 +83,12 @@ impl Store {
         let agent = agent.clone();
         self.write(move |connection| {
             let mut inserted = 0;
-            let mut statement = connection.prepare(
-                "INSERT INTO outbox (agent, chat, dialog, message, text, sender, sender_name, \
+            let insert = "INSERT INTO outbox (agent, chat, dialog, message, text, sender, sender_name, \
                  mentioned, reply_to, sent_at, due_at, queued_at) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11) \
-                 ON CONFLICT (agent, message) DO NOTHING",
-            )?;
+                 ON CONFLICT (agent, message) DO NOTHING";
             for row in &rows {
-                inserted += statement.execute(rusqlite::params![
+                let values = rusqlite::params![
                     agent.as_str(),
                     row.chat.0,
                     row.dialog.to_string(),
@@ -102,7 +100,8 @@ impl Store {
                     row.reply_to.map(|id| id.0),
                     row.sent_at.map(|at| at.0),
                     now.0,
-                ])?;
+                ];
+                inserted += connection.execute(insert, values)?;
             }
             connection.execute(
                 "UPDATE agents SET cursor = ?2 WHERE name = ?1",

@@ -3,12 +3,18 @@
 //! one fsync for many jobs. Woken by its queue; ends when every sender is gone or on stop.
 
 use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::SendTimeoutError;
 use rusqlite::Connection;
+use rusqlite::Params;
+use rusqlite::Row;
+use rusqlite::Statement;
 
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
@@ -25,7 +31,66 @@ struct Outcome {
 }
 
 /// A change to run: given the connection, or why there will be no transaction.
-type Job = Box<dyn FnOnce(Result<&Connection>) -> Outcome + Send>;
+type Job = Box<dyn FnOnce(Result<&Writing<'_>>) -> Outcome + Send>;
+
+/// The writing connection, with its statements kept: a delivery needs a score of them, and preparing
+/// one costs as much as running it. What is not declared here is the connection's own.
+pub struct Writing<'c> {
+    connection: &'c Connection,
+    /// By text. Bounded by the texts in this module: none has a value written into it.
+    kept: RefCell<HashMap<String, Statement<'c>>>,
+}
+
+impl<'c> Writing<'c> {
+    fn new(connection: &'c Connection) -> Writing<'c> {
+        Writing { connection, kept: RefCell::new(HashMap::new()) }
+    }
+
+    /// Runs a statement that returns no rows.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.run(sql, |statement| statement.execute(params))
+    }
+
+    /// Reads the first row of a query.
+    ///
+    /// # Errors
+    /// No row, or what SQLite says.
+    pub fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.run(sql, |statement| statement.query_row(params, read))
+    }
+
+    fn run<T>(
+        &self,
+        sql: &str,
+        run: impl FnOnce(&mut Statement<'c>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        // Taken out, not borrowed: whatever `run` calls may need statements too.
+        let kept = self.kept.borrow_mut().remove_entry(sql);
+        let (text, mut statement) = match kept {
+            Some(kept) => kept,
+            None => (sql.to_owned(), self.connection.prepare(sql)?),
+        };
+        let outcome = run(&mut statement);
+        self.kept.borrow_mut().insert(text, statement);
+        outcome
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
 
 enum Message {
     Job(Job),
@@ -76,10 +141,10 @@ impl Sender {
     /// [`Error::Stopped`] after the end.
     pub fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        change: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = crossbeam_channel::bounded(1);
-        let job = move |connection: Result<&Connection>| {
+        let job = move |connection: Result<&Writing<'_>>| {
             let result = connection.and_then(|connection| {
                 catch_unwind(AssertUnwindSafe(|| change(connection)))
                     .unwrap_or_else(|panic| Err(Error::Other(panic_text(panic.as_ref()))))
@@ -108,6 +173,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 }
 
 fn work(connection: Connection, jobs: &Receiver<Message>) {
+    let writing = Writing::new(&connection);
     let mut group = Vec::new();
     let mut stopping = false;
     while !stopping {
@@ -123,7 +189,7 @@ fn work(connection: Connection, jobs: &Receiver<Message>) {
             }
         }
         if !group.is_empty() {
-            commit(&connection, group.drain(..));
+            commit(&writing, group.drain(..));
         }
     }
     // A truncated log makes the next start and every backup quicker; failing to is harmless.
@@ -133,8 +199,8 @@ fn work(connection: Connection, jobs: &Receiver<Message>) {
 }
 
 /// Runs the jobs of one group in one transaction and tells each caller.
-fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
-    let mut sound = connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from);
+fn commit(connection: &Writing<'_>, jobs: impl Iterator<Item = Job>) {
+    let mut sound = connection.execute("BEGIN IMMEDIATE", []).map(drop).map_err(Error::from);
     let mut outcomes = Vec::new();
     for job in jobs {
         let outcome = match sound.clone() {
@@ -147,7 +213,8 @@ fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
         };
         outcomes.push(outcome);
     }
-    let committed = sound.and_then(|()| connection.execute_batch("COMMIT").map_err(Error::from));
+    let committed =
+        sound.and_then(|()| connection.execute("COMMIT", []).map(drop).map_err(Error::from));
     if committed.is_err() && !connection.is_autocommit() {
         // The transaction is lost either way; the next group begins a new one.
         let _ = connection.execute_batch("ROLLBACK");
@@ -159,13 +226,14 @@ fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
 
 /// Runs one job so that its failure undoes its own changes only. The second value is whether the
 /// transaction is still sound.
-fn in_savepoint(connection: &Connection, job: Job) -> (Outcome, Result<()>) {
-    if let Err(why) = connection.execute_batch("SAVEPOINT job") {
+fn in_savepoint(connection: &Writing<'_>, job: Job) -> (Outcome, Result<()>) {
+    if let Err(why) = connection.execute("SAVEPOINT job", []) {
         let why = Error::from(why);
         return (job(Err(why.clone())), Err(why));
     }
     let outcome = job(Ok(connection));
-    let end = if outcome.keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    let ended = connection.execute_batch(end).map_err(Error::from);
+    let undone = if outcome.keep { Ok(0) } else { connection.execute("ROLLBACK TO job", []) };
+    let ended = undone.and_then(|_| connection.execute("RELEASE job", []));
+    let ended = ended.map(drop).map_err(Error::from);
     (outcome, ended)
 }
