@@ -72,6 +72,9 @@ pub const STORE_QUEUE_MAX: usize = 1024;
 pub const STORE_GROUP_MAX: usize = 256;
 /// Idle reading connections that are kept.
 pub const STORE_READERS_MAX: usize = 8;
+/// Page cache of each of them. Every commit empties it, so the 2 MB that SQLite would take are
+/// memory without a use.
+pub const STORE_READER_CACHE_KIB: i32 = 256;
 /// How long a write waits for a place in the queue, and SQLite for a lock somebody else holds.
 pub const STORE_BUSY_MAX: Duration = Duration::from_secs(10);
 /// Pages in the write-ahead log before SQLite copies them into the database.

@@ -219,6 +219,8 @@ impl Store {
         let connection = Connection::open_with_flags(&self.inner.path, flags)?;
         connection.busy_timeout(limits::STORE_BUSY_MAX)?;
         connection.pragma_update(None, "query_only", true)?;
+        // Negative: in KiB.
+        connection.pragma_update(None, "cache_size", -limits::STORE_READER_CACHE_KIB)?;
         Ok(connection)
     }
 
