@@ -77,6 +77,8 @@ pub const STORE_READERS_MAX: usize = 8;
 pub const STORE_READER_CACHE_KIB: i32 = 256;
 /// How long a write waits for a place in the queue, and SQLite for a lock somebody else holds.
 pub const STORE_BUSY_MAX: Duration = Duration::from_secs(10);
+/// How long to wait after the database refused, before asking it again.
+pub const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Pages in the write-ahead log before SQLite copies them into the database.
 pub const STORE_CHECKPOINT_PAGES: u32 = 1000;
 
@@ -193,8 +195,11 @@ pub const DELIVERY_MEND_MOST: Duration = Duration::from_secs(300);
 pub const DELIVERY_LINK_FIRST: Duration = Duration::from_secs(5);
 /// Longest delay of those.
 pub const DELIVERY_LINK_MOST: Duration = Duration::from_secs(300);
-/// A claimed UUID is free again after an hour; past it and a margin a person decides.
-pub const DELIVERY_LINK_AGE_MAX: Duration = Duration::from_secs(70 * 60);
+/// The furthest away that any delivery is ever due: the longest parking of a method.
+pub const DELIVERY_DUE_MAX: Duration = METHOD_PARKED_MAX;
+/// How long an attempt that may have acted is looked for before a person decides: a UUID that the
+/// portal has claimed is free again after an hour (b24: messenger §6.2), and a margin.
+pub const DELIVERY_DOUBT_MIN: Duration = Duration::from_secs(70 * 60);
 /// A delivery older than this is given up: an answer of yesterday helps nobody.
 pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How often the schedule looks at the ledger without being told to: a lost kick costs this much.
@@ -229,8 +234,6 @@ pub const RELAY_SLOW_MAX: Duration = Duration::from_secs(60);
 /// Failures in a row after which the log says that the gateway is away. One refused message among
 /// accepted ones stays below it.
 pub const RELAY_AWAY_FAILURES: u32 = 3;
-/// How long to wait after the database refused, before asking it again.
-pub const INBOUND_STORE_RETRY: Duration = Duration::from_secs(1);
 /// Agent states that may wait to be told to the gateway; later ones of one agent replace earlier
 /// ones. Beyond it the newest is dropped: telling is best effort.
 pub const STATUS_NOTES_MAX: usize = 64;

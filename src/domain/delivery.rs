@@ -134,6 +134,7 @@ pub enum Event {
 
 impl Event {
     /// Every event.
+    #[cfg(test)]
     pub const ALL: [Event; 11] = [
         Event::Begin,
         Event::PartDone,

@@ -38,11 +38,6 @@ impl<K: Clone + Eq + Hash> Order<K> {
         self.keys.len()
     }
 
-    /// Whether a row is known and unfinished.
-    pub fn contains(&self, row: RowId) -> bool {
-        self.keys.contains_key(&row)
-    }
-
     /// Adds a row; rows of one lane must come in order of age. Known rows are passed over.
     pub fn add(&mut self, row: RowId, key: K, due: UnixMs) {
         if self.keys.contains_key(&row) {
@@ -93,25 +88,6 @@ impl<K: Clone + Eq + Hash> Order<K> {
         self.heads.insert((due, row));
     }
 
-    /// Removes a row that is not running: a person dropped it.
-    pub fn remove(&mut self, row: RowId) {
-        let Some(key) = self.keys.get(&row).cloned() else { return };
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
-        let is_head = lane.rows.front().is_some_and(|(head, _)| *head == row);
-        if is_head && lane.running {
-            return;
-        }
-        if is_head {
-            if let Some(&(_, due)) = lane.rows.front() {
-                self.heads.remove(&(due, row));
-            }
-            self.done(row);
-        } else {
-            lane.rows.retain(|(other, _)| *other != row);
-            self.keys.remove(&row);
-        }
-    }
-
     /// When the next idle head is due.
     pub fn next_due(&self) -> Option<UnixMs> {
         self.heads.first().map(|(due, _)| *due)
@@ -147,19 +123,6 @@ mod tests {
         assert_eq!(order.next(UnixMs(50)), Some(RowId(1)));
         order.done(RowId(1));
         assert_eq!(order.next(UnixMs(50)), Some(RowId(2)));
-    }
-
-    #[test]
-    fn a_dropped_row_unblocks_its_lane() {
-        let mut order = Order::new();
-        for row in 1..=3 {
-            order.add(RowId(row), "a", UnixMs(row * 10));
-        }
-        order.remove(RowId(2));
-        order.remove(RowId(1));
-        assert_eq!(order.next(UnixMs(30)), Some(RowId(3)));
-        order.remove(RowId(3));
-        assert_eq!(order.len(), 1, "a running row cannot be dropped");
     }
 
     /// A small generator, so that failures repeat.

@@ -53,29 +53,47 @@ const MENDING: Backoff =
 const LINKING: Backoff =
     Backoff { first: limits::DELIVERY_LINK_FIRST, most: limits::DELIVERY_LINK_MOST };
 
-/// The next step of a delivery that failed `attempts` times since it was accepted `age` ago.
-pub fn next(failure: &Failure, attempts: u32, age: Duration, dice: u64) -> Next {
-    let over = age >= limits::DELIVERY_AGE_MAX;
-    let again = |delay: Duration| if over { Next::GiveUp } else { Next::Again(delay) };
-    let asked = failure.retry_after.unwrap_or_default();
-    match failure.class {
-        Class::Denied | Class::NotFound | Class::Invalid | Class::MethodMissing => Next::Reject,
-        Class::Duplicate if age >= limits::DELIVERY_LINK_AGE_MAX => Next::Park,
-        Class::Duplicate => Next::LookThenAgain(LINKING.delay(attempts, dice)),
-        Class::RateLimited | Class::MethodParked => again(asked.max(PASSING.delay(attempts, dice))),
+/// What is known of a delivery when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Failures so far of what was being sent, this one included.
+    pub failures: u32,
+    /// How long ago the delivery was accepted.
+    pub age: Duration,
+    /// How long ago the first attempt began of which nobody knows whether it acted.
+    pub doubt: Option<Duration>,
+}
+
+/// The next step of a delivery that failed. INVARIANT: once an attempt may have acted, the delivery
+/// is looked up before each further one, and its end is never "nothing happened".
+pub fn next(failure: &Failure, past: &Past, dice: u64) -> Next {
+    let backoff = match failure.class {
+        Class::Denied | Class::NotFound | Class::Invalid | Class::MethodMissing => {
+            return Next::Reject;
+        }
+        Class::Duplicate => LINKING,
         Class::IdentityLost
         | Class::ScopeMissing
         | Class::Licence
         | Class::PortalClosed
-        | Class::Certificate => again(MENDING.delay(attempts, dice)),
-        Class::TokenExpired | Class::PortalTrouble | Class::Protocol | Class::Transport => {
-            let delay = asked.max(PASSING.delay(attempts, dice));
-            match failure.effect {
-                Effect::None => again(delay),
-                Effect::Unknown if over => Next::Park,
-                Effect::Unknown => Next::LookThenAgain(delay),
-            }
-        }
+        | Class::Certificate => MENDING,
+        Class::TokenExpired
+        | Class::RateLimited
+        | Class::MethodParked
+        | Class::PortalTrouble
+        | Class::Protocol
+        | Class::Transport => PASSING,
+    };
+    let delay = backoff.delay(past.failures, dice).max(failure.retry_after.unwrap_or_default());
+    let over = past.age >= limits::DELIVERY_AGE_MAX;
+    let unknown = (failure.effect == Effect::Unknown).then_some(Duration::ZERO);
+    match past.doubt.or(unknown) {
+        None if over => Next::GiveUp,
+        None => Next::Again(delay),
+        // However old the delivery is: what was sent a moment ago deserves to be looked for.
+        Some(doubt) if doubt < limits::DELIVERY_DOUBT_MIN => Next::LookThenAgain(delay),
+        Some(_) if over || failure.class == Class::Duplicate => Next::Park,
+        Some(_) => Next::LookThenAgain(delay),
     }
 }
 
@@ -85,6 +103,7 @@ mod tests {
 
     use super::Backoff;
     use super::Next;
+    use super::Past;
     use super::next;
     use crate::domain::failure::Class;
     use crate::domain::failure::Effect;
@@ -95,41 +114,56 @@ mod tests {
         Failure { class, effect, code: "x".into(), method: "m", retry_after: None }
     }
 
+    const FRESH: Past = Past { failures: 1, age: Duration::ZERO, doubt: None };
+    const REFUSALS: [Class; 4] =
+        [Class::Denied, Class::NotFound, Class::Invalid, Class::MethodMissing];
+
     #[test]
     fn what_may_have_happened_is_never_sent_again_without_looking() {
-        for class in Class::ALL {
-            let step = next(&failed(class, Effect::Unknown), 1, Duration::ZERO, 0);
-            let definite = matches!(
-                class,
-                Class::PortalTrouble | Class::Protocol | Class::Transport | Class::TokenExpired
-            );
-            if definite || class == Class::Duplicate {
-                assert!(matches!(step, Next::LookThenAgain(_)), "{class:?}");
+        let earlier = Past { doubt: Some(Duration::from_secs(60)), ..FRESH };
+        for class in Class::ALL.into_iter().filter(|class| !REFUSALS.contains(class)) {
+            for (effect, past) in [(Effect::Unknown, FRESH), (Effect::None, earlier)] {
+                let step = next(&failed(class, effect), &past, 0);
+                assert!(matches!(step, Next::LookThenAgain(_)), "{class:?} {step:?}");
+                let old = Past { age: limits::DELIVERY_AGE_MAX, ..past };
+                let step = next(&failed(class, effect), &old, 0);
+                assert!(matches!(step, Next::LookThenAgain(_)), "{class:?} {step:?}");
             }
         }
     }
 
     #[test]
     fn every_class_ends_some_day_and_refusals_end_at_once() {
+        let age = limits::DELIVERY_AGE_MAX;
         for class in Class::ALL {
-            for effect in [Effect::None, Effect::Unknown] {
-                let late = next(&failed(class, effect), 99, limits::DELIVERY_AGE_MAX, 0);
-                assert!(matches!(late, Next::Reject | Next::GiveUp | Next::Park), "{class:?}");
-            }
+            let refused = REFUSALS.contains(&class);
+            let sure = next(&failed(class, Effect::None), &Past { age, ..FRESH }, 0);
+            assert_eq!(sure, if refused { Next::Reject } else { Next::GiveUp }, "{class:?}");
+            let doubt = Some(limits::DELIVERY_DOUBT_MIN);
+            let unsure = next(&failed(class, Effect::Unknown), &Past { age, doubt, ..FRESH }, 0);
+            assert_eq!(unsure, if refused { Next::Reject } else { Next::Park }, "{class:?}");
+            let first = next(&failed(class, Effect::None), &FRESH, 0);
+            assert_eq!(first == Next::Reject, refused, "{class:?}");
         }
-        for class in [Class::Denied, Class::NotFound, Class::Invalid, Class::MethodMissing] {
-            let step = next(&failed(class, Effect::None), 1, Duration::ZERO, 0);
-            assert_eq!(step, Next::Reject);
-        }
+    }
+
+    #[test]
+    fn a_uuid_in_flight_is_asked_for_until_its_hour_is_over() {
+        let duplicate = failed(Class::Duplicate, Effect::Unknown);
+        let since = |doubt| Past { age: Duration::from_secs(7200), doubt: Some(doubt), ..FRESH };
+        let early = next(&duplicate, &since(Duration::from_secs(3600)), 0);
+        assert_eq!(early, Next::LookThenAgain(limits::DELIVERY_LINK_FIRST));
+        assert_eq!(next(&duplicate, &since(limits::DELIVERY_DOUBT_MIN), 0), Next::Park);
     }
 
     #[test]
     fn a_wait_the_portal_asks_for_is_honoured() {
         let asked = Duration::from_secs(77);
-        let parked =
-            Failure { retry_after: Some(asked), ..failed(Class::MethodParked, Effect::None) };
-        assert_eq!(next(&parked, 1, Duration::ZERO, 0), Next::Again(asked));
-        let first = next(&failed(Class::Transport, Effect::None), 1, Duration::ZERO, 0);
+        for class in [Class::MethodParked, Class::RateLimited, Class::PortalTrouble] {
+            let parked = Failure { retry_after: Some(asked), ..failed(class, Effect::None) };
+            assert_eq!(next(&parked, &FRESH, 0), Next::Again(asked));
+        }
+        let first = next(&failed(Class::Transport, Effect::None), &FRESH, 0);
         assert_eq!(first, Next::Again(limits::DELIVERY_RETRY_FIRST));
     }
 

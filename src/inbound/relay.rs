@@ -105,7 +105,7 @@ impl Relay {
                 Err(store::Error::Stopped) => return,
                 Err(why) => {
                     log::error!("outbox_unusable reason={why:?}");
-                    self.parts.stop.wait(limits::INBOUND_STORE_RETRY);
+                    self.parts.stop.wait(limits::STORE_RETRY);
                 }
             }
         }
@@ -277,7 +277,7 @@ impl Relay {
                 told = true;
             }
             let closed = why == store::Error::Stopped;
-            if closed || self.parts.stop.wait(limits::INBOUND_STORE_RETRY) {
+            if closed || self.parts.stop.wait(limits::STORE_RETRY) {
                 return;
             }
         }

@@ -81,9 +81,11 @@ pub(super) fn accept(shared: &Shared, request: DeliverRequest) -> Result<Accepte
     let content = content_hash(&request);
     // A repeat is answered whatever became of the agent since.
     if let Some(known) = shared.store.delivery_by_id(&request.id)? {
+        if known.content != content {
+            return Ok(Accepted::Conflict);
+        }
         count(Counter::DeliveriesReplayed);
-        let same = known.content == content;
-        return Ok(if same { Accepted::Same(Box::new(known)) } else { Accepted::Conflict });
+        return Ok(Accepted::Same(Box::new(known)));
     }
     let (Some(member), true) = (&agent.member, agent.state.works()) else {
         return Err(Refused::AgentNotReady(agent.state, agent.reason));

@@ -2,6 +2,8 @@
 //! message id committed before the next part. Decides nothing about retries (`domain::retry` does)
 //! and nothing about order (`schedule` does).
 
+use std::time::Duration;
+
 use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
@@ -18,6 +20,8 @@ use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
 use crate::domain::retry;
 use crate::domain::retry::Next;
+use crate::domain::retry::Past;
+use crate::limits;
 use crate::outbound::Shared;
 use crate::outbound::reconcile;
 use crate::outbound::reconcile::Found;
@@ -31,9 +35,14 @@ use crate::store::ledger::Setback;
 /// # Errors
 /// The database; the row then stays as it is.
 pub(super) fn execute(shared: &Shared, row: RowId) -> store::Result<Finished> {
-    let Some(delivery) = shared.store.delivery(row)? else { return Ok(Finished::Ended(row)) };
+    let Some(mut delivery) = shared.store.delivery(row)? else { return Ok(Finished::Ended(row)) };
     if delivery.state.is_end() {
         return Ok(Finished::Ended(row));
+    }
+    if delivery.state == State::Attempting {
+        // One runner per dialog: nobody is at it, so its end could not be recorded.
+        shared.store.interrupt_attempt(row, clock::now())?;
+        delivery.state = State::Unknown;
     }
     match delivery.operation {
         Operation::Send => send(shared, delivery),
@@ -50,8 +59,11 @@ pub(super) fn execute(shared: &Shared, row: RowId) -> store::Result<Finished> {
 /// up, because a third would panic as well.
 pub(super) fn after_panic(shared: &Shared, row: RowId) -> store::Result<Finished> {
     let Some(delivery) = shared.store.delivery(row)? else { return Ok(Finished::Ended(row)) };
-    if delivery.state != State::Attempting {
-        return Ok(Finished::Again(row, clock::now().plus(crate::limits::DELIVERY_RETRY_MOST)));
+    let Some(part) = delivery.next_part().filter(|_| !delivery.state.is_end()) else {
+        return Ok(Finished::Ended(row));
+    };
+    if !matches!(delivery.state, State::Attempting | State::Unknown) {
+        return Ok(Finished::Again(row, clock::now().plus(limits::DELIVERY_RETRY_MOST)));
     }
     let failure = Failure {
         class: Class::PortalTrouble,
@@ -64,6 +76,7 @@ pub(super) fn after_panic(shared: &Shared, row: RowId) -> store::Result<Finished
     if again {
         let message = "the connector failed twice on this delivery (panicked)".to_owned();
         let setback = Setback {
+            part,
             event: Event::Park,
             due_at: clock::now(),
             code: "internal".to_owned(),
@@ -73,13 +86,23 @@ pub(super) fn after_panic(shared: &Shared, row: RowId) -> store::Result<Finished
         let state = shared.store.set_back(row, setback, clock::now())?;
         return Ok(finished(row, state, clock::now()));
     }
-    setback(shared, &delivery, failure)
+    setback(shared, &delivery, part, failure, Seen::Clearly)
 }
 
-fn send(shared: &Shared, mut delivery: Delivery) -> store::Result<Finished> {
+/// What the look before an attempt was worth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// There was nothing to look for, or the dialog was read.
+    Clearly,
+    /// The portal does not let the agent read the dialog.
+    Not,
+}
+
+fn send(shared: &Shared, delivery: Delivery) -> store::Result<Finished> {
     let row = delivery.row;
     let Some(first) = delivery.next_part() else { return Ok(Finished::Ended(row)) };
     let mut part = first;
+    let mut seen = Seen::Clearly;
     if delivery.state == State::Unknown {
         // INVARIANT: what may have happened is looked up before anything is sent again.
         match reconcile::look(shared, &delivery, part) {
@@ -93,18 +116,23 @@ fn send(shared: &Shared, mut delivery: Delivery) -> store::Result<Finished> {
                 }
             }
             Found::Nothing => {}
-            Found::Unclear(failure) => return doubt(shared, &delivery, failure),
+            Found::Refused => seen = Seen::Not,
+            Found::Unclear(failure) => {
+                // Whatever the look met, the attempt before it is what matters.
+                let failure = Failure { effect: Effect::Unknown, ..failure };
+                return setback(shared, &delivery, part, failure, Seen::Not);
+            }
         }
     }
     shared.store.begin_attempt(row, part, clock::now())?;
-    delivery.attempts += 1;
     loop {
         let message = match add(shared, &delivery, part)? {
             Ok(message) => message,
-            Err(failure) => return setback(shared, &delivery, failure),
+            Err(failure) => return setback(shared, &delivery, part, failure, seen),
         };
         let next = following(&delivery, part);
         shared.store.part_delivered(row, part, message, next, clock::now())?;
+        seen = Seen::Clearly;
         match next {
             Some(next) => part = next,
             None => return Ok(delivered(row)),
@@ -152,28 +180,42 @@ fn is_reply_refusal(failure: &Failure) -> bool {
     failure.code.to_ascii_uppercase().starts_with("REPLY_")
 }
 
-/// Records a failed attempt as `domain::retry` decides.
-fn setback(shared: &Shared, delivery: &Delivery, failure: Failure) -> store::Result<Finished> {
+/// Records a failed attempt or look-up as `domain::retry` decides.
+fn setback(
+    shared: &Shared,
+    delivery: &Delivery,
+    part: u32,
+    failure: Failure,
+    seen: Seen,
+) -> store::Result<Finished> {
     let now = clock::now();
-    let age = now.since(delivery.accepted_at);
-    let dice = u64::from_le_bytes(crypto::random());
-    let step = retry::next(&failure, delivery.attempts, age, dice);
+    let tries = shared.store.tries(delivery.row, part)?;
+    let past = Past {
+        failures: tries.failed.saturating_add(1),
+        age: now.since(delivery.accepted_at),
+        doubt: tries.doubt_since.map(|since| now.since(since)),
+    };
+    let step = retry::next(&failure, &past, u64::from_le_bytes(crypto::random()));
     let (event, delay) = match step {
         Next::Again(delay) => (Event::Postpone, delay),
         Next::LookThenAgain(delay) => (Event::Doubt, delay),
-        Next::Reject => (Event::Reject, std::time::Duration::ZERO),
-        Next::GiveUp => (Event::GiveUp, std::time::Duration::ZERO),
-        Next::Park => (Event::Park, std::time::Duration::ZERO),
+        // An earlier attempt may have acted where the agent may not look any more.
+        Next::Reject if past.doubt.is_some() && seen == Seen::Not => (Event::Park, Duration::ZERO),
+        Next::Reject => (Event::Reject, Duration::ZERO),
+        Next::GiveUp => (Event::GiveUp, Duration::ZERO),
+        Next::Park => (Event::Park, Duration::ZERO),
     };
     let due = now.plus(delay);
     log::info!(
-        "delivery_set_back agent={} dialog={} delivery={} attempt={} event={event:?} {failure}",
+        "delivery_set_back agent={} dialog={} delivery={} part={part} failures={} event={event:?} \
+         {failure}",
         delivery.agent,
         delivery.dialog,
         delivery.id,
-        delivery.attempts
+        past.failures
     );
     let setback = Setback {
+        part,
         event,
         due_at: due,
         code: outward_code(failure.class).to_owned(),
@@ -182,16 +224,6 @@ fn setback(shared: &Shared, delivery: &Delivery, failure: Failure) -> store::Res
     };
     let state = shared.store.set_back(delivery.row, setback, now)?;
     Ok(finished(delivery.row, state, due))
-}
-
-/// The look-up itself failed: still unknown, later again.
-fn doubt(shared: &Shared, delivery: &Delivery, failure: Failure) -> store::Result<Finished> {
-    // Whatever the look-up met, the attempt before it is what matters, and that is unknown.
-    setback(
-        shared,
-        delivery,
-        Failure { effect: Effect::Unknown, class: Class::Transport, ..failure },
-    )
 }
 
 fn finished(row: RowId, state: State, due: UnixMs) -> Finished {
@@ -204,6 +236,7 @@ fn finished(row: RowId, state: State, due: UnixMs) -> Finished {
 
 fn refusal(code: &str, message: &str) -> Setback {
     Setback {
+        part: 0,
         event: Event::Reject,
         due_at: clock::now(),
         code: code.to_owned(),

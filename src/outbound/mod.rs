@@ -27,6 +27,7 @@ use crate::base::clock;
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
 use crate::domain::ids::DeliveryId;
+use crate::domain::ids::RowId;
 use crate::markup::Mentions;
 use crate::store;
 use crate::store::Store;
@@ -143,25 +144,36 @@ impl Desk {
         deadline: Instant,
         reply: Reply,
     ) -> Result<(), Refused> {
-        match self.accept(request)? {
-            Accepted::New(row) => {
-                self.shared.waiters.add(row, deadline, false, reply)?;
-                self.shared.kick();
-            }
+        let (row, replayed) = match self.accept(request)? {
+            Accepted::New(row) => (row, false),
             Accepted::Same(known) if known.state.is_end() => {
                 reply(Outcome::Finished { delivery: known, replayed: true });
+                return Ok(());
             }
-            Accepted::Same(known) => {
-                self.shared.waiters.add(known.row, deadline, true, reply)?;
-                // It may have ended between the two questions; then nobody else would tell.
-                if let Some(now) = self.shared.store.delivery(known.row)?
-                    && now.state.is_end()
-                {
-                    self.shared.waiters.resolve(now);
-                }
-            }
+            Accepted::Same(known) => (known.row, true),
             Accepted::Conflict => return Err(Refused::Conflict),
             Accepted::Full => return Err(Refused::Full),
+        };
+        // Whatever becomes of the caller, the delivery stands.
+        let waiting = self.wait(row, deadline, replayed, reply);
+        self.shared.kick();
+        waiting
+    }
+
+    /// Lets a caller wait for a delivery that is in the ledger.
+    fn wait(
+        &self,
+        row: RowId,
+        deadline: Instant,
+        replayed: bool,
+        reply: Reply,
+    ) -> Result<(), Refused> {
+        self.shared.waiters.add(row, deadline, replayed, reply)?;
+        // It may have ended before: a worker was quicker than this thread. Then nobody else tells.
+        if let Ok(Some(now)) = self.shared.store.delivery(row)
+            && now.state.is_end()
+        {
+            self.shared.waiters.resolve(now);
         }
         Ok(())
     }
@@ -206,3 +218,6 @@ impl Shared {
         let _ = self.kick.try_send(());
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;

@@ -16,7 +16,10 @@ pub(super) enum Found {
     /// It is not among the newest messages. The portal itself drops a repeat of the same UUID, so
     /// sending it again is safe where the portal knows UUIDs.
     Nothing,
-    /// The dialog could not be read.
+    /// The agent may not read the dialog, or it does not exist: so it cannot be written to either,
+    /// and the next attempt brings a definite refusal. Until then the UUID protects.
+    Refused,
+    /// The dialog could not be read just now.
     Unclear(Failure),
 }
 
@@ -30,15 +33,13 @@ pub(super) fn look(shared: &Shared, delivery: &Delivery, part: u32) -> Found {
             let found = found.find(|message| message.uuid.as_deref() == Some(&wanted.uuid));
             found.map_or(Found::Nothing, |message| Found::Message(message.id))
         }
-        // A dialog that may not be read may not be written either: the next attempt brings a
-        // definite refusal, and until then the UUID protects.
         Err(failure)
             if matches!(
                 failure.class,
                 Class::Denied | Class::NotFound | Class::Invalid | Class::MethodMissing
             ) =>
         {
-            Found::Nothing
+            Found::Refused
         }
         Err(failure) => Found::Unclear(failure),
     }

@@ -139,6 +139,8 @@ impl<'a> State<'a> {
     /// Reads what the ledger has beyond what is known.
     fn look(&mut self) {
         self.next_look = Instant::now() + limits::SCHEDULE_TICK;
+        // A due time further away than any we set comes from a clock that was wrong.
+        let latest = clock::now().plus(limits::DELIVERY_DUE_MAX);
         // Bounded: the ledger never has more unfinished deliveries than DELIVERIES_UNFINISHED_MAX.
         loop {
             let page = match self.shared.store.unfinished_after(self.seen, limits::SCHEDULE_PAGE) {
@@ -152,7 +154,7 @@ impl<'a> State<'a> {
             let full = page.len() == limits::SCHEDULE_PAGE as usize;
             for found in page {
                 self.seen = found.row;
-                self.order.add(found.row, (found.agent, found.dialog), found.due_at);
+                self.order.add(found.row, (found.agent, found.dialog), found.due_at.min(latest));
             }
             if !full {
                 return;

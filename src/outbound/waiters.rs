@@ -80,21 +80,17 @@ impl Waiters {
         self.waiting().contains_key(&row)
     }
 
-    /// Tells everybody whose deadline passed; gives the next deadline.
-    pub(super) fn expire(&self, now: Instant) -> Option<Instant> {
+    /// Tells everybody whose deadline passed.
+    pub(super) fn expire(&self, now: Instant) {
         let mut late = Vec::new();
-        let next = {
-            let mut waiting = self.waiting();
-            for waiters in waiting.values_mut() {
-                late.extend(waiters.extract_if(.., |waiter| waiter.deadline <= now));
-            }
-            waiting.retain(|_, waiters| !waiters.is_empty());
-            waiting.values().flatten().map(|waiter| waiter.deadline).min()
-        };
+        // The lock is free again before the first reply is written.
+        self.waiting().retain(|_, waiters| {
+            late.extend(waiters.extract_if(.., |waiter| waiter.deadline <= now));
+            !waiters.is_empty()
+        });
         for waiter in late {
             (waiter.reply)(Outcome::TimedOut);
         }
-        next
     }
 
     /// Tells everybody that the connector is stopping.

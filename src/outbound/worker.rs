@@ -47,10 +47,10 @@ fn work(shared: &Shared, row: RowId) -> Finished {
         execute::after_panic(shared, row)
     });
     let finished = finished.unwrap_or_else(|why| {
-        // The database refused: nothing is known to have changed, so the row runs again later and
-        // finds its state there.
+        // The database refused: whatever the portal did, the ledger does not know. The row runs
+        // again, and what it finds there, an open attempt at worst, says how.
         log::error!("delivery_not_recorded row={row} reason={why}");
-        Finished::Again(row, clock::now().plus(limits::DELIVERY_RETRY_MOST))
+        Finished::Again(row, clock::now().plus(limits::STORE_RETRY))
     });
     if matches!(finished, Finished::Ended(_))
         && shared.waiters.has(row)

@@ -7,7 +7,6 @@
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
-use std::sync::atomic::Ordering;
 
 use crate::base::clock::UnixMs;
 use crate::domain::delivery::Event;
@@ -87,8 +86,6 @@ pub struct Delivery {
     pub state: State,
     /// How often it was tried.
     pub attempts: u32,
-    /// Not to be tried before.
-    pub due_at: UnixMs,
     /// When it was accepted.
     pub accepted_at: UnixMs,
     /// Code and message of the last failure.
@@ -137,9 +134,20 @@ pub struct Unfinished {
     pub due_at: UnixMs,
 }
 
-/// How a delivery leaves an attempt without being delivered.
+/// What the ledger knows of the attempts at one part that did not deliver it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tries {
+    /// How many there were, failed look-ups among them.
+    pub failed: u32,
+    /// When the first of those began that may have acted nevertheless.
+    pub doubt_since: Option<UnixMs>,
+}
+
+/// How a delivery leaves an attempt, or a look-up, without being delivered.
 #[derive(Clone, Debug)]
 pub struct Setback {
+    /// The part that was tried or looked for.
+    pub part: u32,
     /// What happened: one of postpone, doubt, reject, give up, park.
     pub event: Event,
     /// When to try again, for postpone and doubt.
@@ -182,7 +190,7 @@ impl Store {
             Ok(Accepted::New(insert(connection, &new, now)?))
         })?;
         if matches!(accepted, Accepted::New(_)) {
-            self.inner.unfinished.fetch_add(1, Ordering::Relaxed);
+            self.count_unfinished(1);
         }
         Ok(accepted)
     }
@@ -256,7 +264,7 @@ impl Store {
             }
         })?;
         if next.is_none() {
-            self.inner.unfinished.fetch_sub(1, Ordering::Relaxed);
+            self.count_unfinished(-1);
         }
         Ok(())
     }
@@ -278,7 +286,7 @@ impl Store {
             if last { deliver(connection, row, now) } else { Ok(()) }
         })?;
         if last {
-            self.inner.unfinished.fetch_sub(1, Ordering::Relaxed);
+            self.count_unfinished(-1);
         }
         Ok(())
     }
@@ -290,7 +298,13 @@ impl Store {
     pub fn set_back(&self, row: RowId, setback: Setback, now: UnixMs) -> Result<State> {
         let state = self.write(move |connection| {
             let state = change_state(connection, row, setback.event)?;
-            end_attempt(connection, row, setback.failure.as_ref(), now)?;
+            let failure = setback.failure.as_ref();
+            if !end_attempt(connection, row, failure, now)? && failure.is_some() {
+                // Nothing was being sent: a look-up failed. It counts, so that the next ones come
+                // at growing intervals too.
+                insert_attempt(connection, row, setback.part, now)?;
+                end_attempt(connection, row, failure, now)?;
+            }
             let finished = state.is_end().then_some(now.0);
             connection.execute(
                 "UPDATE deliveries SET due_at = ?2, finished_at = ?3, failure_code = ?4, \
@@ -300,7 +314,7 @@ impl Store {
             Ok(state)
         })?;
         if state.is_end() {
-            self.inner.unfinished.fetch_sub(1, Ordering::Relaxed);
+            self.count_unfinished(-1);
         }
         Ok(state)
     }
@@ -327,6 +341,30 @@ impl Store {
         })
     }
 
+    /// The attempts at a part so far that did not deliver it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn tries(&self, row: RowId, part: u32) -> Result<Tries> {
+        self.read(|connection| {
+            let sql = "SELECT COUNT(*), MIN(started_at) FILTER (WHERE effect = 'unknown') \
+                       FROM attempts WHERE delivery = ?1 AND part = ?2 AND effect <> 'done'";
+            Ok(connection.query_row(sql, (row.0, part), |row| {
+                let doubt_since = row.get::<_, Option<i64>>(1)?.map(UnixMs);
+                Ok(Tries { failed: row.get(0)?, doubt_since })
+            })?)
+        })
+    }
+
+    /// An attempt is found open that nobody is making: its end could not be recorded, so its
+    /// outcome is unknown.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] when no attempt is open.
+    pub fn interrupt_attempt(&self, row: RowId, now: UnixMs) -> Result<()> {
+        self.write(move |connection| interrupt(connection, row, now))
+    }
+
     /// At start: every attempt without an end becomes an unknown outcome that is due now. Returns
     /// how many deliveries that were.
     ///
@@ -339,14 +377,7 @@ impl Store {
             let rows = statement.query_map([], |row| Ok(RowId(row.get(0)?)))?;
             let rows: Vec<RowId> = rows.collect::<rusqlite::Result<_>>()?;
             for row in &rows {
-                change_state(connection, *row, Event::Interrupt)?;
-                let sql = "UPDATE deliveries SET due_at = ?2 WHERE row = ?1";
-                connection.execute(sql, (row.0, now.0))?;
-                connection.execute(
-                    "UPDATE attempts SET ended_at = ?2, class = 'interrupted', effect = 'unknown' \
-                     WHERE delivery = ?1 AND ended_at IS NULL",
-                    (row.0, now.0),
-                )?;
+                interrupt(connection, *row, now)?;
             }
             Ok(rows.len())
         })
@@ -378,10 +409,9 @@ impl Store {
 }
 
 /// Number of unfinished deliveries, counted once at start.
-pub(super) fn count_unfinished(connection: &Connection) -> Result<usize> {
+pub(super) fn count_unfinished(connection: &Connection) -> Result<i64> {
     let sql = format!("SELECT COUNT(*) FROM deliveries WHERE {UNFINISHED}");
-    let count: u32 = connection.query_row(&sql, [], |row| row.get(0))?;
-    Ok(count as usize)
+    Ok(connection.query_row(&sql, [], |row| row.get(0))?)
 }
 
 fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<RowId> {
@@ -438,13 +468,25 @@ fn insert_attempt(connection: &Writing<'_>, row: RowId, part: u32, now: UnixMs) 
     Ok(())
 }
 
+fn interrupt(connection: &Connection, row: RowId, now: UnixMs) -> Result<()> {
+    change_state(connection, row, Event::Interrupt)?;
+    connection.execute("UPDATE deliveries SET due_at = ?2 WHERE row = ?1", (row.0, now.0))?;
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?2, class = 'interrupted', effect = 'unknown' \
+         WHERE delivery = ?1 AND ended_at IS NULL",
+        (row.0, now.0),
+    )?;
+    Ok(())
+}
+
+/// Ends the open attempt; `false` when there is none.
 fn end_attempt(
     connection: &Writing<'_>,
     row: RowId,
     failure: Option<&Failure>,
     now: UnixMs,
-) -> Result<()> {
-    connection.execute(
+) -> Result<bool> {
+    let ended = connection.execute(
         "UPDATE attempts SET ended_at = ?2, class = ?3, code = ?4, effect = ?5 \
          WHERE delivery = ?1 AND ended_at IS NULL",
         (
@@ -455,7 +497,7 @@ fn end_attempt(
             failure.map_or("done", |failure| failure.effect.as_str()),
         ),
     )?;
-    Ok(())
+    Ok(ended > 0)
 }
 
 fn change_state(connection: &Writing<'_>, row: RowId, event: Event) -> Result<State> {
@@ -506,7 +548,7 @@ fn unfinished(row: &Row<'_>) -> Result<Unfinished> {
 
 /// A delivery without its parts.
 fn delivery(row: &Row<'_>) -> Result<Delivery> {
-    let Unfinished { row: number, agent, dialog, due_at } = unfinished(row)?;
+    let Unfinished { row: number, agent, dialog, .. } = unfinished(row)?;
     let damaged = || Error::Other(format!("delivery {number} is unreadable"));
     let id: String = row.get("id")?;
     let operation: String = row.get("operation")?;
@@ -524,7 +566,6 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         reply_to: row.get::<_, Option<i64>>("reply_to")?.map(MessageId),
         state: State::parse(&state).ok_or_else(damaged)?,
         attempts: row.get("attempts")?,
-        due_at,
         accepted_at: UnixMs(row.get("accepted_at")?),
         failure: code.map(|code| (code, message.unwrap_or_default())),
         warnings: warnings.split_terminator(WARNING_SEPARATOR).map(str::to_owned).collect(),

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
@@ -116,8 +116,9 @@ struct Inner {
     writer: writer::Sender,
     readers: Mutex<Vec<Connection>>,
     path: PathBuf,
-    /// Unfinished deliveries, so that accepting one need not count them.
-    unfinished: AtomicUsize,
+    /// Unfinished deliveries, so that accepting one need not count them. Changed behind the commits,
+    /// so for a moment it may count an end before its beginning and lie below zero.
+    unfinished: AtomicI64,
 }
 
 /// Keeps the writer thread and the lock on the state directory. Dropping it finishes the queued
@@ -155,7 +156,7 @@ impl Store {
             writer: sender,
             readers: Mutex::new(Vec::new()),
             path,
-            unfinished: AtomicUsize::new(unfinished),
+            unfinished: AtomicI64::new(unfinished),
         };
         Ok((Store { inner: Arc::new(inner) }, StoreThread { writer, _lock: lock }))
     }
@@ -226,7 +227,11 @@ impl Store {
 
     /// Number of unfinished deliveries.
     pub fn unfinished(&self) -> usize {
-        self.inner.unfinished.load(Ordering::Relaxed)
+        usize::try_from(self.inner.unfinished.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn count_unfinished(&self, change: i64) {
+        self.inner.unfinished.fetch_add(change, Ordering::Relaxed);
     }
 }
 

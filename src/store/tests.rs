@@ -239,6 +239,7 @@ fn a_setback_waits_or_ends() {
     let (store, _thread) = dir.open();
     let row = accept(&store, "d-1", 1);
     let setback = |event| Setback {
+        part: 0,
         event,
         due_at: UnixMs(NOW.0 + 9),
         code: "unavailable".into(),
