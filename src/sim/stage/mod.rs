@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use serde_json::json;
@@ -36,6 +38,8 @@ pub const SCOPES: &[&str] = &["im", "user_brief", "department"];
 pub const EVENTS_METHOD: &str = "im.v2.event.get";
 /// The method by which an agent says something.
 pub const SAY_METHOD: &str = "im.message.add";
+/// Ports that are tried for the consent listener.
+const PORT_TRIES: u32 = 100;
 
 /// Why something on a stage did not work, as a sentence for a person.
 pub type Result<T> = std::result::Result<T, String>;
@@ -243,10 +247,22 @@ impl Stage {
 }
 
 /// An address nobody listens on just now. The consent listener must have a known one before the
-/// start, because the application's card names it.
+/// start, because the application's card names it. Below the ports that systems give to outgoing
+/// connections, or one of those may have it when the connector starts, and again when it restarts.
 ///
 /// # Errors
 /// No port is free.
 pub fn free_address() -> std::io::Result<String> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr().map(|addr| addr.to_string())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut last = None;
+    for _ in 0..PORT_TRIES {
+        let number =
+            std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let address = format!("127.0.0.1:{}", 10_000 + number % 20_000);
+        match TcpListener::bind(&address) {
+            Ok(_) => return Ok(address),
+            Err(why) => last = Some(why),
+        }
+    }
+    Err(last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }
