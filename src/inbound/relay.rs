@@ -188,7 +188,7 @@ impl Relay {
             self.held = false;
         }
         // A due time further away than any we set comes from a clock that was wrong.
-        let latest = clock::now().plus(limits::RELAY_RETRY_MAX);
+        let latest = clock::now().plus(limits::GATEWAY_RETRY_AFTER_MAX);
         while self.order.len() < limits::RELAY_WINDOW_ROWS {
             let rows = self.parts.store.outbox_after(self.loaded, limits::RELAY_PAGE_ROWS)?;
             let full = rows.len() == limits::RELAY_PAGE_ROWS as usize;
@@ -252,9 +252,10 @@ impl Relay {
                 log::warn!("message_dead agent={agent} message={message} code={code}");
                 self.order.done(id);
             }
-            Verdict::Retry { code, .. } => {
+            Verdict::Retry { code, after, .. } => {
+                // The gate heeds `after` as well, until somebody else's message opens it.
                 let delay = BACKOFF.delay(row.attempts.saturating_add(1), dice());
-                let due = clock::now().plus(delay);
+                let due = clock::now().plus(delay.max(after.unwrap_or_default()));
                 if let Err(why) = store.inbound_retry(id, due, code) {
                     // Only the count of attempts is lost; the order here knows when to go on.
                     log::warn!("outbox_unusable reason={why:?}");

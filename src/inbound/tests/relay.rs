@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
+use crate::base::clock;
 use crate::base::threads::Exits;
 use crate::base::threads::Stop;
 use crate::base::threads::StopTrigger;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
 use crate::domain::agent::AgentState;
+use crate::domain::ids::RowId;
 use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
 use crate::inbound::gate::Gate;
@@ -133,6 +135,29 @@ fn one_message_that_always_fails_holds_back_its_dialog_alone() {
     drop(relay);
     assert_eq!(desk.pending(), 2);
     assert!(!gateway.accepted().contains(&"2".to_owned()));
+}
+
+#[test]
+fn a_message_is_not_tried_again_before_the_gateway_asked_for_it() {
+    let desk = Desk::new();
+    let gateway = FakeGateway::start(None, |one| if one.text == "1" { 500 } else { 200 });
+    gateway.ask_to_wait(120);
+    desk.queue(vec![row(900, 1), row(901, 2)]);
+    let before = clock::now();
+    let relay = start(&desk, client(gateway.addr()));
+    // Others get through and open the gate, but this one was asked to wait.
+    until("the other", || gateway.accepted() == ["2"] && desk.pending() == 1);
+    until("tried", || gateway.posted().iter().any(|one| one.text == "1"));
+    drop(relay);
+    let rows = desk.store.outbox_after(RowId(0), 9).expect("reads");
+    assert!(rows[0].due_at.since(before).as_secs() >= 120, "{:?}", rows[0]);
+    // A restart keeps to it.
+    let relay = start(&desk, client(gateway.addr()));
+    desk.queue(vec![row(902, 3)]);
+    relay.gate.kick();
+    until("the next", || gateway.accepted() == ["2", "3"] && desk.pending() == 1);
+    drop(relay);
+    assert_eq!(gateway.posted().iter().filter(|one| one.text == "1").count(), 1);
 }
 
 #[test]

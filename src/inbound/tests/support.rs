@@ -188,6 +188,8 @@ struct Scripted {
     /// Statuses of the next messages, before the script is asked.
     next: Mutex<VecDeque<u16>>,
     script: Box<Script>,
+    /// What refusals say in `Retry-After`.
+    retry_after: Mutex<Option<String>>,
 }
 
 impl Handler for Scripted {
@@ -206,7 +208,11 @@ impl Handler for Scripted {
             _ => None,
         };
         posted.status = planned.unwrap_or_else(|| (self.script)(&posted));
-        let reply = Reply::json(posted.status, &json!({}));
+        let mut reply = Reply::json(posted.status, &json!({}));
+        let retry_after = self.retry_after.lock().expect("lock").clone();
+        if let Some(seconds) = retry_after.filter(|_| posted.status >= 400) {
+            reply = reply.with_header("Retry-After", &seconds);
+        }
         self.posted.lock().expect("lock").push(posted);
         answer.send(reply);
     }
@@ -229,6 +235,7 @@ impl FakeGateway {
             posted: Mutex::default(),
             next: Mutex::default(),
             script: Box::new(script),
+            retry_after: Mutex::default(),
         });
         let listen = Listen {
             addr: addr.unwrap_or_else(|| "127.0.0.1:0".parse().expect("an address")),
@@ -253,6 +260,11 @@ impl FakeGateway {
     /// Statuses of the next messages.
     pub fn plan(&self, statuses: &[u16]) {
         self.scripted.next.lock().expect("lock").extend(statuses);
+    }
+
+    /// From now on refusals ask to wait for so many seconds.
+    pub fn ask_to_wait(&self, seconds: u32) {
+        *self.scripted.retry_after.lock().expect("lock") = Some(seconds.to_string());
     }
 
     pub fn addr(&self) -> SocketAddr {
