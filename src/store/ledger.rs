@@ -468,7 +468,7 @@ fn insert_attempt(connection: &Writing<'_>, row: RowId, part: u32, now: UnixMs) 
     Ok(())
 }
 
-fn interrupt(connection: &Connection, row: RowId, now: UnixMs) -> Result<()> {
+fn interrupt(connection: &Writing<'_>, row: RowId, now: UnixMs) -> Result<()> {
     change_state(connection, row, Event::Interrupt)?;
     connection.execute("UPDATE deliveries SET due_at = ?2 WHERE row = ?1", (row.0, now.0))?;
     connection.execute(
