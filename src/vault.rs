@@ -19,6 +19,8 @@ use crate::base::secret::Secret;
 
 /// Name of a generated key file, and of the systemd credential.
 pub const KEY_FILE: &str = "master.key";
+/// Where a configured key came from.
+const SETTING: &str = "BITRIX24_MASTER_KEY";
 /// Context and text of the value that proves the key.
 const CHECK_CONTEXT: &[u8] = b"vault/check";
 const CHECK_TEXT: &[u8] = b"aihummer-bitrix24";
@@ -30,6 +32,8 @@ pub enum VaultError {
     Malformed(String),
     /// It is a key, but not the one the stored tokens are sealed with. Where it came from.
     Wrong(String),
+    /// There are stored tokens and no key. Where it should be.
+    Missing(String),
     /// A key file cannot be read or written.
     File(String),
     /// A sealed value does not open: it belongs elsewhere or is damaged.
@@ -47,6 +51,11 @@ impl fmt::Display for VaultError {
                 f,
                 "{source} is not the key the stored tokens are sealed with; bring back the former \
                  key, or move the state directory away and let every agent consent again"
+            ),
+            VaultError::Missing(path) => write!(
+                f,
+                "{path} is missing, and the stored tokens are sealed with it; bring it back, or \
+                 move the state directory away and let every agent consent again"
             ),
             VaultError::File(problem) => f.write_str(problem),
             VaultError::Sealed => f.write_str("a stored token is damaged: consent again"),
@@ -74,26 +83,46 @@ impl Vault {
         credentials_dir: Option<&Path>,
     ) -> Result<Vault, VaultError> {
         if let Some(text) = configured {
-            return Vault::from_text(text, "BITRIX24_MASTER_KEY".to_owned());
+            return Vault::from_text(text, SETTING.to_owned());
         }
-        let credential = credentials_dir.map(|dir| dir.join(KEY_FILE)).filter(|path| path.exists());
-        let path = credential.unwrap_or_else(|| state_dir.join(KEY_FILE));
+        let path = key_file(state_dir, credentials_dir);
         if !path.exists() {
             generate(&path)?;
         }
-        let text = fs::read_to_string(&path)
-            .map_err(|why| VaultError::File(format!("{}: {why}", path.display())))?;
-        Vault::from_text(&Secret::new(text), path.display().to_string())
+        Vault::from_file(&path)
+    }
+
+    /// The same where something is sealed already: no key is made up, and the one that is found is
+    /// proven by the `check_value` that was stored beside what is sealed.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn reopen(
+        state_dir: &Path,
+        configured: Option<&Secret>,
+        credentials_dir: Option<&Path>,
+        check_value: &[u8],
+    ) -> Result<Vault, VaultError> {
+        let vault = match configured {
+            Some(text) => Vault::from_text(text, SETTING.to_owned())?,
+            None => Vault::from_file(&key_file(state_dir, credentials_dir))?,
+        };
+        vault.prove(check_value)?;
+        Ok(vault)
+    }
+
+    fn from_file(path: &Path) -> Result<Vault, VaultError> {
+        let shown = path.display();
+        let text = fs::read_to_string(path).map_err(|why| match why.kind() {
+            std::io::ErrorKind::NotFound => VaultError::Missing(shown.to_string()),
+            _ => VaultError::File(format!("{shown}: {why}")),
+        })?;
+        Vault::from_text(&Secret::new(text), shown.to_string())
     }
 
     fn from_text(text: &Secret, source: String) -> Result<Vault, VaultError> {
-        let Ok(bytes) = STANDARD.decode(text.expose().trim()).map(Zeroizing::new) else {
-            return Err(VaultError::Malformed(source));
-        };
-        let Ok(key) = <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) else {
-            return Err(VaultError::Malformed(source));
-        };
-        Ok(Vault { key: Zeroizing::new(key), source })
+        let key = decode(text).ok_or(VaultError::Malformed(source.clone()))?;
+        Ok(Vault { key, source })
     }
 
     /// A value that [`Vault::prove`] accepts, to be stored beside what is sealed.
@@ -126,6 +155,22 @@ impl Vault {
             crypto::open(&self.key, context.as_bytes(), sealed).ok_or(VaultError::Sealed)?;
         String::from_utf8(plain).map(Secret::new).map_err(|_| VaultError::Sealed)
     }
+}
+
+/// Whether a text is one of a key.
+pub fn is_key(text: &Secret) -> bool {
+    decode(text).is_some()
+}
+
+fn decode(text: &Secret) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+    let bytes = STANDARD.decode(text.expose().trim()).map(Zeroizing::new).ok()?;
+    <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok().map(Zeroizing::new)
+}
+
+/// The credential if there is one, else the file in the state directory.
+fn key_file(state_dir: &Path, credentials_dir: Option<&Path>) -> PathBuf {
+    let credential = credentials_dir.map(|dir| dir.join(KEY_FILE)).filter(|path| path.exists());
+    credential.unwrap_or_else(|| state_dir.join(KEY_FILE))
 }
 
 /// Writes a new key under a temporary name, makes it durable, then gives it its name: a half
@@ -202,6 +247,11 @@ mod tests {
         let vault = Vault::open(&dir, Some(&other), None).expect("a key");
         let wrong = vault.prove(&check).expect_err("another key");
         assert!(wrong.to_string().contains("BITRIX24_MASTER_KEY"));
+        let none = temp_dir("none");
+        let missing = Vault::reopen(&none, None, None, &check).err().expect("no key");
+        assert!(matches!(missing, VaultError::Missing(_)));
+        assert!(!none.join(KEY_FILE).exists(), "a key that opens nothing was made up");
+        let _ = fs::remove_dir_all(&none);
         for malformed in ["", "short", "AAAA", "not base64 at all!"] {
             let malformed = Secret::new(malformed.into());
             let error = Vault::open(&dir, Some(&malformed), None).err().expect("refused");

@@ -80,8 +80,8 @@ struct Agents {
 
 /// Starts everything.
 pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended> {
-    let (store, thread) =
-        Store::open(&settings.state_dir, exits).map_err(|why| Ended::Failed(why.to_string()))?;
+    let (store, thread) = Store::open(&settings.state_dir, exits)
+        .map_err(|why| Ended::Failed(not_opened(&settings.state_dir, &why)))?;
     let control_secret = control_secret(&settings)?;
     let agents = match &settings.portal {
         Some(portal) => Some(agents(&settings, portal, &store)?),
@@ -136,14 +136,8 @@ fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result
         portal.url.clone(),
         portal.client_id.clone(),
         portal.client_secret.clone(),
-        &settings.oauth_servers,
-    )
-    .map_err(|entry| {
-        Ended::Settings(format!(
-            "BITRIX24_OAUTH_SERVERS: {entry:?} is neither a host nor a loopback http:// origin; \
-             example: BITRIX24_OAUTH_SERVERS=oauth.bitrix.info,oauth.bitrix24.tech"
-        ))
-    })?;
+        settings.oauth_servers.clone(),
+    );
     let portal = Arc::new(Portal::new(transport.clone(), settings.rate));
     let registry =
         Registry::load(store.clone(), vault, portal, oauth).map_err(|why| match why {
@@ -162,13 +156,15 @@ fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result
 fn vault(settings: &Settings, store: &Store) -> Result<Vault, Ended> {
     let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
     let wrong = |why: vault::VaultError| Ended::Settings(why.to_string());
-    let key = settings.master_key.as_ref();
-    let vault = Vault::open(&settings.state_dir, key, credentials.as_deref()).map_err(wrong)?;
+    let (dir, key) = (&settings.state_dir, settings.master_key.as_ref());
     match store.meta(KEY_CHECK).map_err(failed)? {
-        Some(check) => vault.prove(&check).map_err(wrong)?,
-        None => store.set_meta(KEY_CHECK, vault.check_value()).map_err(failed)?,
+        Some(check) => Vault::reopen(dir, key, credentials.as_deref(), &check).map_err(wrong),
+        None => {
+            let vault = Vault::open(dir, key, credentials.as_deref()).map_err(wrong)?;
+            store.set_meta(KEY_CHECK, vault.check_value()).map_err(failed)?;
+            Ok(vault)
+        }
     }
-    Ok(vault)
 }
 
 fn flows(
@@ -325,6 +321,14 @@ fn generated(path: &Path) -> Result<Secret, Ended> {
         )));
     }
     Ok(secret)
+}
+
+/// Why the database cannot be used, with the file unless the reason names it already.
+fn not_opened(state_dir: &Path, why: &store::Error) -> String {
+    match why {
+        store::Error::InUse(_) | store::Error::Other(_) => why.to_string(),
+        _ => format!("{}: {why}", state_dir.join(store::DATABASE_FILE).display()),
+    }
 }
 
 fn failed(why: store::Error) -> Ended {

@@ -31,6 +31,19 @@ fn own_filter(filter: &str) -> String {
     ours.fold("warn".to_owned(), |all, word| format!("{all},{word}"))
 }
 
+/// Whether `filter` is one that [`start`] takes: levels, for this crate or for modules of it.
+pub fn is_filter(filter: &str) -> bool {
+    let mut words = filter.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.all(|word| {
+        let level = match word.split_once('=') {
+            None => word,
+            Some((module, level)) if module.starts_with(OURS) => level,
+            Some(_) => return false,
+        };
+        level.parse::<log::LevelFilter>().is_ok()
+    })
+}
+
 /// Starts logging to stderr. `filter` is a level such as `info`, or levels by module of this crate
 /// such as `info,aihummer_bitrix24::inbound=debug`. A second call changes nothing.
 pub fn start(filter: &str, format: Format) {

@@ -50,19 +50,9 @@ pub struct TokenPair {
 }
 
 impl OAuth {
-    /// An application of a portal.
-    ///
-    /// # Errors
-    /// The entry of `servers` that is no host and no loopback `http://` origin.
-    pub fn new(
-        portal: Url,
-        client_id: String,
-        client_secret: Secret,
-        servers: &[String],
-    ) -> Result<OAuth, String> {
-        let parse = |entry: &String| server_origin(entry).ok_or_else(|| entry.clone());
-        let servers = servers.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(OAuth { portal, client_id, client_secret, servers })
+    /// An application of a portal, and the servers that may see its secret: [`server_origin`]s.
+    pub fn new(portal: Url, client_id: String, client_secret: Secret, servers: Vec<Url>) -> OAuth {
+        OAuth { portal, client_id, client_secret, servers }
     }
 
     /// Where the person's browser goes (b24: transport §1.2). The redirect URI comes from the
@@ -184,11 +174,13 @@ pub fn endpoint(text: &str) -> Option<Url> {
     Some(url)
 }
 
-/// `oauth.bitrix.info` is https; a whole `http://` origin is allowed on loopback, for trials.
-fn server_origin(entry: &str) -> Option<Url> {
+/// The origin of an authorization server: `oauth.bitrix.info` is https; a whole `http://` origin is
+/// allowed on loopback, for trials. `None` for everything else.
+pub fn server_origin(entry: &str) -> Option<Url> {
     let text = if entry.contains("://") { entry.to_owned() } else { format!("https://{entry}") };
     let url = Url::parse(&text).ok()?;
-    let plain = matches!(url.path(), "" | "/") && url.query().is_none();
+    let named = url.username().is_empty() && url.password().is_none();
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none() && named;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     (plain && safe && url.host().is_some()).then_some(url)
 }
@@ -216,12 +208,14 @@ mod tests {
     use super::OAuth;
     use super::endpoint;
     use super::pair;
+    use super::server_origin;
     use crate::base::secret::Secret;
 
-    fn oauth(servers: &[&str]) -> Result<OAuth, String> {
+    fn oauth(servers: &[&str]) -> Option<OAuth> {
         let portal = Url::parse("https://acme.bitrix24.com").expect("a URL");
-        let servers: Vec<String> = servers.iter().map(|entry| (*entry).to_owned()).collect();
-        OAuth::new(portal, "local.1".into(), Secret::new("s".into()), &servers)
+        let servers: Option<Vec<Url>> = servers.iter().map(|entry| server_origin(entry)).collect();
+        servers
+            .map(|servers| OAuth::new(portal, "local.1".into(), Secret::new("s".into()), servers))
     }
 
     #[test]
@@ -237,8 +231,10 @@ mod tests {
         ] {
             assert!(!oauth.is_server(host), "{host}");
         }
-        for entry in ["http://oauth.bitrix.info", "https://a/path", "ftp://a", "", "a b"] {
-            assert!(self::oauth(&[entry]).is_err(), "{entry}");
+        for entry in
+            ["http://oauth.bitrix.info", "https://a/path", "ftp://a", "", "a b", "https://u:p@a"]
+        {
+            assert!(self::oauth(&[entry]).is_none(), "{entry}");
         }
     }
 

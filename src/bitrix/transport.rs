@@ -213,22 +213,24 @@ fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
         roots.extend(certificates(&bytes).flatten());
     }
     if let Some(path) = ca_file {
-        let shown = path.display();
-        let bytes = fs::read(path).map_err(|why| format!("BITRIX24_CA_FILE {shown}: {why}"))?;
-        let before = roots.len();
-        for certificate in certificates(&bytes) {
-            roots.push(certificate.map_err(|()| {
-                format!("BITRIX24_CA_FILE {shown}: not a PEM file of certificates")
-            })?);
-        }
-        if roots.len() == before {
-            return Err(format!("BITRIX24_CA_FILE {shown}: no certificate in it"));
-        }
+        roots.extend(ca_roots(path).map_err(|why| format!("BITRIX24_CA_FILE: {why}"))?);
     }
     if roots.is_empty() {
         log::warn!("no_trusted_roots remedy=install_ca_certificates_or_set_BITRIX24_CA_FILE");
     }
     Ok(roots)
+}
+
+/// The certificates of a CA file, at least one.
+///
+/// # Errors
+/// A text for the operator: why there is none.
+pub fn ca_roots(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|why| format!("{shown}: {why}"))?;
+    let roots: Result<Vec<_>, ()> = certificates(&bytes).collect();
+    let roots = roots.map_err(|()| format!("{shown}: not a PEM file of certificates"))?;
+    if roots.is_empty() { Err(format!("{shown}: no certificate in it")) } else { Ok(roots) }
 }
 
 fn certificates(pem: &[u8]) -> impl Iterator<Item = Result<Certificate<'static>, ()>> + '_ {

@@ -14,9 +14,12 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::base::log;
 use crate::base::log::Format;
 use crate::base::secret::Secret;
 use crate::bitrix::client::RateRule;
+use crate::bitrix::oauth;
+use crate::bitrix::transport;
 use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::AgentName;
 use crate::domain::limiter::Rate;
@@ -26,6 +29,7 @@ use crate::limits;
 use crate::settings::read::Reader;
 use crate::settings::read::SettingError;
 use crate::settings::read::Source;
+use crate::vault;
 
 /// The portal's local application.
 #[derive(Clone, Debug)]
@@ -49,8 +53,8 @@ pub struct Settings {
     pub portal: Option<PortalSettings>,
     /// Portal settings that are still missing, by name.
     pub portal_missing: Vec<&'static str>,
-    /// Authorization servers that may see the client secret: hosts, or loopback http origins.
-    pub oauth_servers: Vec<String>,
+    /// Authorization servers that may see the client secret.
+    pub oauth_servers: Vec<Url>,
     /// Base URL of the consent listener as browsers see it, without a trailing slash.
     pub consent_url: Url,
     /// Agents to create at start.
@@ -154,11 +158,29 @@ pub fn load(env_file: Option<&Path>) -> Result<Settings, Unusable> {
         })?;
         file.extend(assignments);
     }
-    // A variable that is not Unicode cannot be one of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    from(environment, file).map_err(Unusable::Settings)
+    let mut environment = HashMap::new();
+    let mut errors = Vec::new();
+    // A variable whose name is not Unicode cannot be one of ours; one whose value is not can.
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                environment.insert(name, value);
+            }
+            (Ok(name), Err(_)) => errors.extend(table::find(&name).map(|setting| SettingError {
+                name: setting.name,
+                problem: "it is not UTF-8".to_owned(),
+            })),
+            _ => {}
+        }
+    }
+    match from(environment, file) {
+        Ok(settings) if errors.is_empty() => Ok(settings),
+        Ok(_) => Err(Unusable::Settings(errors)),
+        Err(more) => {
+            errors.extend(more);
+            Err(Unusable::Settings(errors))
+        }
+    }
 }
 
 /// Settings from an environment and the assignments of a file.
@@ -185,15 +207,8 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     let inbound_url = inbound_url(reader);
     let inbound_secret = reader.secret("AIHUMMER_INBOUND_SECRET");
     let (portal, portal_missing) = portal(reader);
-    let oauth_servers = match reader.list("BITRIX24_OAUTH_SERVERS") {
-        servers if servers.is_empty() => {
-            vec!["oauth.bitrix.info".to_owned(), "oauth.bitrix24.tech".to_owned()]
-        }
-        servers => servers,
-    };
-    let consent_url = reader.url("BITRIX24_CONSENT_URL").unwrap_or_else(|| {
-        Url::parse("http://localhost:8791").expect("the default consent URL is valid")
-    });
+    let oauth_servers = oauth_servers(reader);
+    let consent_url = consent_url(reader);
     let agents = agents(reader);
     let channel = reader.parsed("BITRIX24_CHANNEL", channel);
     let signings = [("raw", Signing::Raw), ("hmac-sha256", Signing::HmacSha256)];
@@ -225,8 +240,8 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         );
     }
     let state_dir = reader.text("BITRIX24_STATE_DIR").unwrap_or_else(|| state_fallback.to_owned());
-    let master_key = reader.secret("BITRIX24_MASTER_KEY");
-    let ca_file = reader.parsed("BITRIX24_CA_FILE", readable_file);
+    let master_key = master_key(reader);
+    let ca_file = reader.parsed("BITRIX24_CA_FILE", ca_file);
     let proxy = reader.url("BITRIX24_PROXY_URL");
     let no_proxy = reader.list("NO_PROXY");
     let rates = [
@@ -240,7 +255,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     let poll_active = reader.millis("BITRIX24_POLL_ACTIVE_MS", least, most, Duration::from_secs(1));
     let poll_idle = reader.millis("BITRIX24_POLL_IDLE_MS", least, most, Duration::from_secs(10));
     let delivery_workers = reader.number("BITRIX24_DELIVERY_WORKERS", 1, 64, 8);
-    let log_filter = reader.text("BITRIX24_LOG").unwrap_or_else(|| "info".to_owned());
+    let log_filter = reader.parsed("BITRIX24_LOG", log_filter);
     let formats = [("text", Format::Text), ("json", Format::Json)];
     let log_format = reader.choice("BITRIX24_LOG_FORMAT", &formats, Format::Text);
     Settings {
@@ -271,7 +286,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         poll_active,
         poll_idle,
         delivery_workers: usize::try_from(delivery_workers).unwrap_or(8),
-        log_filter,
+        log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
         log_format,
         warnings: warnings(reader),
         sources: reader.sources.clone(),
@@ -308,26 +323,63 @@ fn portal(reader: &mut Reader) -> (Option<PortalSettings>, Vec<&'static str>) {
     (portal, missing)
 }
 
+/// Never repeats the text: people paste what they have, and that may be the address of a webhook,
+/// which is a secret.
 fn portal_url(text: &str) -> Result<Url, String> {
     let with_scheme =
         if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&with_scheme).map_err(|why| format!("{text:?} is not a URL ({why})"))?;
+    let url = Url::parse(&with_scheme).map_err(|why| format!("it is not a URL ({why})"))?;
     let host = url.host_str().unwrap_or_default();
     if host.is_empty() || !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{text:?} must begin with https:// and the portal's host"));
-    }
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let loopback = host == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
-    if url.scheme() == "http" && !loopback {
-        return Err(format!("{text:?} is not encrypted; only https:// carries credentials"));
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{text:?} has more than scheme and host; leave the rest out"));
+        return Err("it must begin with https:// and the portal's host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the portal's URL carries no user name and no password".to_owned());
     }
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
+    if url.scheme() == "http" && !loopback {
+        return Err("it is not encrypted; only https:// carries credentials".to_owned());
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err("it has more than scheme and host; leave the rest out".to_owned());
+    }
     Ok(url)
+}
+
+fn oauth_servers(reader: &mut Reader) -> Vec<Url> {
+    let mut entries = reader.list("BITRIX24_OAUTH_SERVERS");
+    if entries.is_empty() {
+        entries = vec!["oauth.bitrix.info".to_owned(), "oauth.bitrix24.tech".to_owned()];
+    }
+    let mut servers = Vec::new();
+    for (number, entry) in (1..).zip(&entries) {
+        match oauth::server_origin(entry) {
+            Some(server) => servers.push(server),
+            None => reader.wrong(
+                "BITRIX24_OAUTH_SERVERS",
+                format!("entry {number} is neither a host nor a loopback http:// origin"),
+            ),
+        }
+    }
+    servers
+}
+
+fn consent_url(reader: &mut Reader) -> Url {
+    let default = || Url::parse("http://localhost:8791").expect("the default consent URL is valid");
+    let url = reader.url("BITRIX24_CONSENT_URL");
+    if url.as_ref().is_some_and(|url| url.query().is_some()) {
+        reader.wrong("BITRIX24_CONSENT_URL", "it has a ? part; links are made by adding to it");
+    }
+    url.unwrap_or_else(default)
+}
+
+fn master_key(reader: &mut Reader) -> Option<Secret> {
+    let key = reader.secret("BITRIX24_MASTER_KEY");
+    if key.as_ref().is_some_and(|key| !vault::is_key(key)) {
+        reader.wrong("BITRIX24_MASTER_KEY", "it is not base64 of 32 bytes");
+    }
+    key
 }
 
 fn agents(reader: &mut Reader) -> Vec<AgentName> {
@@ -357,9 +409,19 @@ fn channel(text: &str) -> Result<String, String> {
     }
 }
 
-fn readable_file(text: &str) -> Result<PathBuf, String> {
+fn ca_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    std::fs::File::open(&path).map(|_| path).map_err(|why| format!("{text}: {why}"))
+    transport::ca_roots(&path).map(|_| path)
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    if log::is_filter(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not a list of levels (off, error, warn, info, debug, trace) for this program \
+         or for modules of it"
+    ))
 }
 
 fn warnings(reader: &Reader) -> Vec<String> {

@@ -113,9 +113,13 @@ impl Reader {
         }
     }
 
-    /// A secret text.
+    /// A secret text. It travels in HTTP headers, which carry nothing but printable ASCII.
     pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
-        self.text(name).map(Secret::new)
+        self.parsed(name, |text| {
+            let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+            let secret = || Secret::new(text.to_owned());
+            printable.then(secret).ok_or_else(|| "it is not all printable ASCII".to_owned())
+        })
     }
 
     /// One of a few words.
@@ -171,18 +175,20 @@ impl Reader {
         self.parsed(name, parse).unwrap_or_else(fallback)
     }
 
-    /// An absolute http or https URL with a host and without user name, password or fragment.
+    /// An absolute http or https URL with a host and without user name, password or fragment. It is
+    /// never repeated in an error: what does not belong into it may be a password, and the address
+    /// of a webhook is one.
     pub fn url(&mut self, name: &'static str) -> Option<Url> {
         self.parsed(name, |text| {
-            let url = Url::parse(text).map_err(|why| format!("{text:?} is not a URL ({why})"))?;
+            let url = Url::parse(text).map_err(|why| format!("it is not a URL ({why})"))?;
             if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-                return Err(format!("{text:?} must begin with https:// (or http://) and a host"));
+                return Err("it must begin with https:// (or http://) and a host".to_owned());
             }
             if !url.username().is_empty() || url.password().is_some() {
                 return Err("a URL here carries no user name and no password".to_owned());
             }
             if url.fragment().is_some() {
-                return Err(format!("{text:?} has a # part, which means nothing here"));
+                return Err("it has a # part, which means nothing here".to_owned());
             }
             Ok(url)
         })

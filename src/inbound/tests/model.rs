@@ -95,10 +95,10 @@ impl Scene {
 
     fn registry(&self) -> Arc<Registry> {
         let url = Url::parse(&self.portal.url()).expect("url");
-        let servers = [format!("http://{}", self.portal.oauth_host())];
+        let server = Url::parse(&format!("http://{}", self.portal.oauth_host())).expect("url");
         let secret = Secret::new(self.secret.clone());
-        let oauth = OAuth::new(url, self.app.clone(), secret, &servers);
-        self.desk.registry(oauth.expect("servers"))
+        let oauth = OAuth::new(url, self.app.clone(), secret, vec![server]);
+        self.desk.registry(oauth)
     }
 
     fn start(&self) -> Inbound {

@@ -3,7 +3,11 @@
 
 pub mod scene;
 
+use std::ffi::OsStr;
+use std::io::Read;
 use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +26,50 @@ pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T 
         }
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for: {what}");
         std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// How a run of the executable that ends by itself ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; `None` when it had to be killed.
+    pub code: Option<i32>,
+    /// What it said.
+    pub stdout: String,
+    /// What it complained of and logged.
+    pub stderr: String,
+}
+
+/// Runs the executable in `dir` with these arguments, and these variables as its whole environment,
+/// to its end.
+pub fn run<V: AsRef<OsStr>>(dir: &std::path::Path, args: &[&str], env: &[(&str, V)]) -> Run {
+    let mut child = Command::new(scene::BINARY)
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the executable starts");
+    let deadline = Instant::now() + PATIENCE;
+    let mut ended = child.try_wait().expect("a child");
+    while ended.is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+        ended = child.try_wait().expect("a child");
+    }
+    // Fails only for one that has ended.
+    let _ = child.kill();
+    let text = |pipe: &mut dyn Read| {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).expect("UTF-8");
+        text
+    };
+    Run {
+        code: ended.and_then(|status| status.code()),
+        stdout: text(&mut child.stdout.take().expect("piped")),
+        stderr: text(&mut child.stderr.take().expect("piped")),
     }
 }
 

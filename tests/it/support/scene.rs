@@ -12,8 +12,10 @@ use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::Stage;
 use serde_json::Value;
 
+use crate::support::Run;
 use crate::support::TempDir;
 use crate::support::eventually;
+use crate::support::run;
 
 /// The executable under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_aihummer-bitrix24");
@@ -43,6 +45,14 @@ impl Scene {
     /// Starts the connector and tells the gateway where it is.
     pub fn start(&self) -> Connector {
         self.stage.start(Path::new(BINARY)).expect("the connector starts")
+    }
+
+    /// Runs the connector with settings that it refuses, to its end.
+    pub fn refused(&self) -> Run {
+        let settings = self.settings();
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        run(self.dir(), &["run"], &settings)
     }
 
     /// Starts the connector, connects `helper` as Mira, and waits until the portal writes events
