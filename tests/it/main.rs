@@ -8,6 +8,7 @@ mod support;
 
 mod attacks;
 mod backup;
+mod bad_deliver;
 mod bad_settings;
 mod contract;
 mod conversation;

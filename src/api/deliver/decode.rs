@@ -97,13 +97,18 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).or_else(|| self.0.get(&camel(name))).filter(|value| !value.is_null())
+        let filled = |key: &str| self.0.get(key).filter(|value| !value.is_null());
+        filled(name).or_else(|| filled(&camel(name)))
     }
 
-    /// A text field; a number is read as its text.
+    /// A text field; a whole number is read as its text. Others are refused: beyond 64 bits they
+    /// are rounded, and two ids that round to the same would be taken for one.
     fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        json::text(value).map(Some).ok_or_else(|| Problem::invalid(format!("{name}: not a text")))
+        let text = json::text(value).filter(|_| !value.is_f64());
+        text.map(Some).ok_or_else(|| {
+            Problem::invalid(format!("{name}: not a text (nor a whole number of 64 bits)"))
+        })
     }
 
     /// The lower-case word of an enum in either form: `send` or `OPERATION_SEND`.
