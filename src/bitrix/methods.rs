@@ -69,7 +69,7 @@ pub fn scope() -> Call<Vec<String>> {
         lane: Lane::Upkeep,
         read: |result| {
             let names = result.as_array()?.iter();
-            Some(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+            names.map(|name| name.as_str().map(str::to_owned)).collect()
         },
     }
 }
@@ -81,7 +81,10 @@ pub fn licence() -> Call<String> {
         params: Map::new(),
         writes: false,
         lane: Lane::Upkeep,
-        read: |result| Some(json::nonempty(result, "LICENSE").unwrap_or_default().to_owned()),
+        read: |result| {
+            let licence = result.as_object()?.get("LICENSE").and_then(Value::as_str);
+            Some(licence.unwrap_or_default().to_owned())
+        },
     }
 }
 
@@ -93,8 +96,8 @@ pub fn method_available(name: &'static str) -> Call<bool> {
         writes: false,
         lane: Lane::Upkeep,
         read: |result| {
-            let flag = |key| json::flag(result.get(key).unwrap_or(&Value::Null));
-            Some(flag("isExisting") && flag("isAvailable"))
+            let flag = |key| result.get(key)?.as_bool();
+            Some(flag("isExisting")? && flag("isAvailable")?)
         },
     }
 }
@@ -119,7 +122,8 @@ pub fn event_subscribe() -> Call<()> {
         // It changes a flag, but repeating it is harmless: a failure never needs reconciling.
         writes: false,
         lane: Lane::Poll,
-        read: |_| Some(()),
+        // b24: messenger §14 R1: nothing else is success, or messages would be waited for in vain.
+        read: |result| json::flag(result).then_some(()),
     }
 }
 
@@ -185,6 +189,23 @@ mod tests {
         assert_eq!((profile.id.0, profile.name.as_str(), profile.admin), (101, "Ada Byron", false));
         assert_eq!(read(&json!([])), Some(None));
         assert_eq!(read(&json!("x")), None);
+    }
+
+    #[test]
+    fn no_answer_is_not_taken_for_a_no() {
+        for odd in [json!(null), json!([[]]), json!({}), json!("x"), json!({"isExisting": 5})] {
+            assert_eq!((super::scope().read)(&odd), None, "{odd}");
+            assert_eq!((super::method_available("x").read)(&odd), None, "{odd}");
+            assert_eq!((super::event_subscribe().read)(&odd), None, "{odd}");
+        }
+        assert_eq!((super::scope().read)(&json!(["im"])), Some(vec!["im".to_owned()]));
+        let (yes, no) = (
+            json!({"isExisting": true, "isAvailable": true}),
+            json!({"isExisting": false, "isAvailable": false}),
+        );
+        assert_eq!((super::method_available("x").read)(&yes), Some(true));
+        assert_eq!((super::method_available("x").read)(&no), Some(false));
+        assert_eq!((super::event_subscribe().read)(&json!(true)), Some(()));
     }
 
     #[test]

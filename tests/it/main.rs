@@ -9,6 +9,7 @@ mod support;
 mod attacks;
 mod backup;
 mod bad_deliver;
+mod bad_peers;
 mod bad_settings;
 mod contract;
 mod conversation;

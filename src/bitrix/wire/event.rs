@@ -63,11 +63,10 @@ impl EventPage {
 
 fn event(value: &Value) -> PortalEvent {
     let id = value.get("eventId").and_then(json::int).map(EventId);
-    let is_added = value.get("type").and_then(Value::as_str) == Some("ONIMV2MESSAGEADD");
-    let kind = match value.get("data") {
-        _ if !is_added => EventKind::Other,
-        Some(data) => added(data),
-        None => EventKind::Undecodable,
+    let kind = match (value.get("type").and_then(Value::as_str), value.get("data")) {
+        (Some("ONIMV2MESSAGEADD"), Some(data)) => added(data),
+        (Some("ONIMV2MESSAGEADD"), None) | (None, _) => EventKind::Undecodable,
+        (Some(_), _) => EventKind::Other,
     };
     PortalEvent { id, kind }
 }
