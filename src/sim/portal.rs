@@ -101,6 +101,11 @@ impl Portal {
         Some(oauth::issue_pair(&mut world, &app, user))
     }
 
+    /// Every code, access and refresh token issued so far: what must not be found elsewhere.
+    pub fn issued(&self) -> Vec<String> {
+        self.world().tokens.texts()
+    }
+
     /// Dismisses a user (b24: transport §1.12, sim quirk 27).
     pub fn dismiss(&self, user: u64) {
         if let Some(user) = self.world().users.get_mut(&user) {

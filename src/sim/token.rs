@@ -76,6 +76,11 @@ impl Tokens {
         text
     }
 
+    /// The text of everything that was issued, so that a test can look for where it went.
+    pub fn texts(&self) -> Vec<String> {
+        self.grants.keys().cloned().collect()
+    }
+
     /// The grant behind a text.
     pub fn find(&self, text: &str) -> Option<&Grant> {
         self.grants.get(text)

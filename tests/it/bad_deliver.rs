@@ -18,6 +18,9 @@ const GET: &str = "/aihummer.connector.v1.ConnectorService/GetDelivery";
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const PROOF: (&str, &str) = ("X-AIHummer-Inbound-Secret", SECRET);
 
+/// Path, headers and body.
+type Call<'a> = (&'a str, Vec<(&'a str, &'a str)>, Value);
+
 /// A request to the Deliver listener, as it stands.
 fn ask(
     connector: &Connector,
@@ -232,7 +235,7 @@ fn every_form_of_a_good_call_is_understood_and_shown_once() {
     let bearer = format!("Bearer {SECRET}");
     let bearer = ("Authorization", bearer.as_str());
     let charset = ("content-type", "Application/JSON; charset=utf-8");
-    let calls: Vec<(&str, Vec<(&str, &str)>, Value)> = vec![
+    let calls: Vec<Call<'_>> = vec![
         (
             DELIVER,
             vec![JSON, PROOF],

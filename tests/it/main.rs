@@ -16,6 +16,7 @@ mod conversation;
 mod counting;
 mod demo;
 mod docs;
+mod secrets;
 mod tidy;
 mod vendor;
 mod verbs;

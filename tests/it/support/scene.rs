@@ -93,6 +93,7 @@ impl DerefMut for Scene {
 }
 
 impl Drop for Scene {
+    #[allow(clippy::print_stdout, reason = "the harness shows it with the test that failed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
