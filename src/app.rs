@@ -93,12 +93,13 @@ fn stop(running: Running) {
     // Phase one: nothing new is read or taken; what is in flight finishes.
     if let Some(mut flows) = flows {
         flows.inbound.stop_polling();
+        flows.consents.refuse();
         flows.outbound.drain(deadline);
-        // Phase two: close and join.
+        flows.consents.drain(deadline);
+        // Phase two: close and join. Calls to the portal that still run are cut before anything
+        // that waits for them is joined: a renewal that was not stored is repeated at the start.
         deliver.stop();
-        consent.stop();
         flows.inbound.stop(deadline);
-        // Calls of the timetable are cut: a renewal that was not stored is repeated at the start.
         if let Some(transport) = transport {
             transport.shutdown();
         }

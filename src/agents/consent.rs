@@ -9,6 +9,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 
 use url::Url;
@@ -71,6 +75,8 @@ pub enum Refusal {
     ConfirmationOver,
     /// Too many confirmations are pending.
     TooMany,
+    /// The connector is stopping.
+    Stopping,
     /// The database refused; for the log, not for the page.
     Store,
 }
@@ -136,12 +142,42 @@ pub struct Consents {
     registry: Arc<Registry>,
     /// By the hash of their confirmation. Gone with the process: the person begins anew.
     pending: Mutex<HashMap<Hash, Pending>>,
+    /// Callbacks that are being carried out.
+    busy: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+/// A callback that is being carried out; counted until it is dropped.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Consents {
     /// No consents yet.
     pub fn new(registry: Arc<Registry>) -> Consents {
-        Consents { registry, pending: Mutex::new(HashMap::new()) }
+        Consents {
+            registry,
+            pending: Mutex::new(HashMap::new()),
+            busy: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Phase one of stopping: takes no callback any more and asks nobody a second time.
+    pub fn refuse(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until the callbacks in flight are answered, at most until `deadline`.
+    pub fn drain(&self, deadline: Instant) {
+        while self.busy.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            // Polling is enough here: it happens once, at the end of the process.
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// A ticket for an agent; `None` when there is no such agent.
@@ -184,6 +220,12 @@ impl Consents {
     /// # Errors
     /// See [`Refusal`].
     pub fn callback(&self, callback: &Callback) -> Result<Connected, Refusal> {
+        // Counted first: whoever is not seen by `drain` sees that it is too late.
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let _busy = Busy(&self.busy);
+        if self.stopping() {
+            return Err(Refusal::Stopping);
+        }
         // The state goes first and is used up whatever comes after, so that a callback with a
         // guessed rest cannot be tried twice. It is found by its hash: nothing is compared here
         // that takes longer the nearer a guess is.
@@ -250,7 +292,7 @@ impl Consents {
             log::warn!("code_not_exchanged {failure}");
             let delay = BACKOFF.delay(attempt, u64::from_le_bytes(crypto::random()));
             let in_time = began.elapsed() + delay < limits::CONSENT_CODE_LIFETIME;
-            if !lost(&failure) || !in_time {
+            if !lost(&failure) || !in_time || self.stopping() {
                 return Err(Refusal::NotExchanged(failure.code));
             }
             std::thread::sleep(delay);
@@ -323,7 +365,11 @@ impl Consents {
         loop {
             match self.registry.portal.call(credential, call) {
                 Ok(answer) => return Ok(answer),
-                Err(failure) if lost(&failure) && attempt < limits::REFRESH_ATTEMPTS_MAX => {
+                Err(failure)
+                    if lost(&failure)
+                        && attempt < limits::REFRESH_ATTEMPTS_MAX
+                        && !self.stopping() =>
+                {
                     std::thread::sleep(
                         BACKOFF.delay(attempt, u64::from_le_bytes(crypto::random())),
                     );
@@ -335,6 +381,10 @@ impl Consents {
                 }
             }
         }
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     fn pending(&self) -> MutexGuard<'_, HashMap<Hash, Pending>> {

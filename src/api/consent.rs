@@ -148,7 +148,7 @@ fn refused(refusal: &Refusal, language: Language) -> Reply {
         | Refusal::ServerNotAllowed
         | Refusal::Incomplete => 400,
         Refusal::NotExchanged(_) | Refusal::NotRead(_) => 502,
-        Refusal::TooMany | Refusal::Store => 503,
+        Refusal::TooMany | Refusal::Stopping | Refusal::Store => 503,
         _ => 403,
     };
     let text = escape(&words::refusal(refusal, language));

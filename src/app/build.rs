@@ -69,6 +69,7 @@ pub(super) struct Flows {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) refresh: Refresh,
+    pub(super) consents: Arc<Consents>,
 }
 
 /// The agents and what makes calls as them.
@@ -207,7 +208,8 @@ fn flows(
     })
     .map_err(threads)?;
     let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(threads)?;
-    Ok(Flows { inbound, outbound, refresh })
+    let consents = Arc::clone(&agents.consents);
+    Ok(Flows { inbound, outbound, refresh, consents })
 }
 
 /// Settings without which nothing works, in the order in which a person sets them.
@@ -224,7 +226,8 @@ fn gateway_reason(flows: Option<&Flows>) -> Box<dyn Fn() -> Option<String> + Sen
         return Box::new(|| None);
     };
     Box::new(move || match handle.gateway_state() {
-        GatewayState::Ok | GatewayState::Untried => None,
+        GatewayState::Ok => None,
+        GatewayState::Untried => Some("the gateway was not asked yet".into()),
         GatewayState::Away => Some("the gateway does not answer: see AIHUMMER_INBOUND_URL".into()),
         GatewayState::RefusesSecret => {
             Some("the gateway refuses our secret: see AIHUMMER_INBOUND_SECRET".into())

@@ -17,6 +17,7 @@ mod counting;
 mod demo;
 mod docs;
 mod secrets;
+mod stop;
 mod tidy;
 mod vendor;
 mod verbs;

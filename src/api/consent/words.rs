@@ -188,6 +188,10 @@ pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
             "Too many consents are waiting for a confirmation. Try again in 15 minutes.".to_owned(),
             "Слишком много подключений ждут подтверждения. Попробуйте через 15 минут.".to_owned(),
         ),
+        Refusal::Stopping => (
+            "The connector is being restarted. Open the link again in a minute.".to_owned(),
+            "Коннектор перезапускается. Откройте ссылку снова через минуту.".to_owned(),
+        ),
         Refusal::Store => (
             "The connector could not store this; its log says why. Try again.".to_owned(),
             "Коннектор не смог это сохранить; причина в его журнале. Попробуйте снова.".to_owned(),
