@@ -1,8 +1,8 @@
 //! The composition root: builds every component from the settings, starts the threads, watches
 //! them, and stops everything in two phases. Decides nothing about messages. Called by `cli`.
 //!
-//! Start: signals blocked, then store, vault, agents, listeners bound (so that a taken port is told
-//! before anything runs), flows. Stop: refuse new work and let work in flight finish, then close
+//! Start: signals blocked, then store, vault, agents, flows, and the listeners last, because their
+//! handlers need the others; a taken port ends what was started. Stop: refuse new work and let work in flight finish, then close
 //! and join; the store last, with a checkpoint.
 
 mod build;

@@ -58,7 +58,7 @@ impl fmt::Display for VaultError {
                  move the state directory away and let every agent consent again"
             ),
             VaultError::File(problem) => f.write_str(problem),
-            VaultError::Sealed => f.write_str("a stored token is damaged: consent again"),
+            VaultError::Sealed => f.write_str("it is damaged, or belongs elsewhere"),
         }
     }
 }

@@ -41,7 +41,6 @@ use crate::store::Store;
 use crate::store::agents::AgentRow;
 use crate::store::agents::SealedIdentity;
 use crate::vault::Vault;
-use crate::vault::VaultError;
 
 /// Every agent, and how to act as one.
 pub struct Registry {
@@ -82,45 +81,41 @@ pub struct AgentView {
     pub member: Option<MemberId>,
 }
 
-/// Why the registry cannot be filled.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The database.
-    Store(store::Error),
-    /// A stored token does not open.
-    Vault(VaultError),
-}
-
-impl From<store::Error> for LoadError {
-    fn from(error: store::Error) -> LoadError {
-        LoadError::Store(error)
-    }
-}
-
 impl Registry {
-    /// Reads every agent from the store.
+    /// Reads every agent from the store. One whose tokens do not open any more has lost its identity;
+    /// a person can consent again, and the other agents work.
     ///
     /// # Errors
-    /// See [`LoadError`].
+    /// See [`store::Error`].
     pub fn load(
         store: Store,
         vault: Vault,
         portal: Arc<Portal>,
         oauth: OAuth,
-    ) -> Result<Arc<Registry>, LoadError> {
+    ) -> Result<Arc<Registry>, store::Error> {
         let mut agents = BTreeMap::new();
+        let mut damaged = Vec::new();
         for row in store.agents()? {
-            let agent = open_agent(&vault, &row).map_err(LoadError::Vault)?;
+            let identity = open_identity(&vault, &row).unwrap_or_else(|()| {
+                damaged.push(row.name.clone());
+                None
+            });
+            let agent = Agent::new(row.name.clone(), identity, (row.state, row.reason));
             agents.insert(row.name, Arc::new(agent));
         }
-        Ok(Arc::new(Registry {
+        let registry = Arc::new(Registry {
             store,
             vault,
             portal,
             oauth,
             agents: RwLock::new(agents),
             listeners: Mutex::new(Vec::new()),
-        }))
+        });
+        for agent in damaged.iter().filter_map(|name| registry.find(name)) {
+            let reason = "the stored tokens are damaged: open a new consent link";
+            registry.set_state(&agent, AgentState::Revoked, reason);
+        }
+        Ok(registry)
     }
 
     /// Creates an agent; `false` when it exists.
@@ -130,13 +125,7 @@ impl Registry {
     pub fn add(&self, name: &AgentName) -> Result<bool, store::Error> {
         let created = self.store.create_agent(name, clock::now())?;
         if created {
-            let agent = Agent {
-                name: name.clone(),
-                chain: Chain::default(),
-                status: RwLock::new((AgentState::Created, String::new())),
-                trouble: AtomicU32::new(0),
-                missing: Mutex::new(None),
-            };
+            let agent = Agent::new(name.clone(), None, (AgentState::Created, String::new()));
             self.map_mut(|agents| agents.insert(name.clone(), Arc::new(agent)));
             log::info!("agent_created agent={name}");
             self.changed();
@@ -383,6 +372,16 @@ impl Registry {
 }
 
 impl Agent {
+    fn new(name: AgentName, identity: Option<Identity>, status: (AgentState, String)) -> Agent {
+        Agent {
+            name,
+            chain: Chain::new(identity),
+            status: RwLock::new(status),
+            trouble: AtomicU32::new(0),
+            missing: Mutex::new(None),
+        }
+    }
+
     fn missing(&self) -> MutexGuard<'_, Option<&'static str>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -423,33 +422,28 @@ fn context(name: &AgentName, what: &str) -> String {
     format!("agents/{name}/{what}")
 }
 
-fn open_agent(vault: &Vault, row: &AgentRow) -> Result<Agent, VaultError> {
-    let open = |what, sealed: &[u8]| vault.open_sealed(&context(&row.name, what), sealed);
-    let identity = match &row.identity {
-        None => None,
-        Some(sealed) => Some(Identity {
-            user: sealed.user,
-            user_name: sealed.user_name.clone(),
-            member: sealed.member.clone(),
-            endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(VaultError::Sealed)?,
-            oauth_host: sealed.oauth_host.clone(),
-            access: open("access", &sealed.access)?,
-            refresh: open("refresh", &sealed.refresh)?,
-            previous_refresh: match &sealed.previous_refresh {
-                Some(sealed) => Some(open("previous_refresh", sealed)?),
-                None => None,
-            },
-            expires_at: sealed.expires_at,
-            refreshed_at: sealed.refreshed_at,
-        }),
+/// What the database has sealed of an agent, if anything; an error when it does not open.
+fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, ()> {
+    let Some(sealed) = &row.identity else { return Ok(None) };
+    let open = |what, bytes: &[u8]| {
+        vault.open_sealed(&context(&row.name, what), bytes).map_err(|why| {
+            log::error!("token_not_opened agent={} token={what} reason={why}", row.name);
+        })
     };
-    Ok(Agent {
-        name: row.name.clone(),
-        chain: Chain::new(identity),
-        status: RwLock::new((row.state, row.reason.clone())),
-        trouble: AtomicU32::new(0),
-        missing: Mutex::new(None),
-    })
+    let previous = sealed.previous_refresh.as_ref();
+    Ok(Some(Identity {
+        user: sealed.user,
+        user_name: sealed.user_name.clone(),
+        member: sealed.member.clone(),
+        endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(())?,
+        oauth_host: sealed.oauth_host.clone(),
+        access: open("access", &sealed.access)?,
+        refresh: open("refresh", &sealed.refresh)?,
+        // Only a way back, so nothing is lost with it.
+        previous_refresh: previous.and_then(|bytes| open("previous_refresh", bytes).ok()),
+        expires_at: sealed.expires_at,
+        refreshed_at: sealed.refreshed_at,
+    }))
 }
 
 /// One sentence about what a person must do, by the code that ended the identity

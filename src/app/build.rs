@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use crate::agents::consent::Consents;
 use crate::agents::refresh::Refresh;
-use crate::agents::registry::LoadError;
 use crate::agents::registry::Registry;
 use crate::api::consent::ConsentListener;
 use crate::api::control::ControlListener;
@@ -115,14 +114,21 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
     let listen =
         |kind: Kind, addr, handler| listen(kind, addr, &settings.state_dir, exits, handler);
-    Ok(Running {
-        control: listen(CONTROL, settings.control_addr, Arc::new(control))?,
-        deliver: listen(DELIVER, settings.deliver_addr, Arc::new(deliver))?,
-        consent: listen(CONSENT, settings.consent_addr, Arc::new(consent))?,
-        flows,
-        transport: agents.map(|agents| agents.transport),
-        store: thread,
-    })
+    let transport = agents.map(|agents| agents.transport);
+    let listeners = || -> Result<_, Ended> {
+        Ok([
+            listen(CONTROL, settings.control_addr, Arc::new(control))?,
+            listen(DELIVER, settings.deliver_addr, Arc::new(deliver))?,
+            listen(CONSENT, settings.consent_addr, Arc::new(consent))?,
+        ])
+    };
+    let [control, deliver, consent] = listeners().inspect_err(|_| {
+        // The flows run already. Cutting what they ask the portal lets them end at once.
+        if let Some(transport) = &transport {
+            transport.shutdown();
+        }
+    })?;
+    Ok(Running { control, deliver, consent, flows, transport, store: thread })
 }
 
 fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result<Agents, Ended> {
@@ -140,11 +146,7 @@ fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result
         settings.oauth_servers.clone(),
     );
     let portal = Arc::new(Portal::new(transport.clone(), settings.rate));
-    let registry =
-        Registry::load(store.clone(), vault, portal, oauth).map_err(|why| match why {
-            LoadError::Store(why) => Ended::Failed(why.to_string()),
-            LoadError::Vault(why) => Ended::Failed(why.to_string()),
-        })?;
+    let registry = Registry::load(store.clone(), vault, portal, oauth).map_err(failed)?;
     for name in &settings.agents {
         registry.add(name).map_err(failed)?;
     }

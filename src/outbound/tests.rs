@@ -191,9 +191,9 @@ fn registry(portal: &Portal, store: &Store, dir: &std::path::Path) -> Arc<Regist
     store.create_agent(&mira(), clock::now()).expect("creates");
     store.put_identity(&mira(), identity, clock::now()).expect("connects");
     store.set_agent_state(&mira(), AgentState::Active, "", clock::now()).expect("active");
-    let servers = [format!("http://{}", portal.oauth_host())];
+    let server = Url::parse(&format!("http://{}", portal.oauth_host())).expect("a url");
     let url = Url::parse(&portal.url()).expect("a url");
-    let oauth = OAuth::new(url, app, Secret::new(secret), &servers).expect("servers");
+    let oauth = OAuth::new(url, app, Secret::new(secret), vec![server]);
     let transport = Transport::new(&TransportOptions::default()).expect("a client");
     let rest = Arc::new(client::Portal::new(transport, RateRule::Off));
     Registry::load(store.clone(), vault, rest, oauth).expect("loads")

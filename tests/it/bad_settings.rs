@@ -7,6 +7,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 
+use aihummer_bitrix24::sim::Fault;
+use aihummer_bitrix24::sim::When;
 use aihummer_bitrix24::sim::client;
 use serde_json::json;
 
@@ -117,6 +119,24 @@ fn all_mistakes_are_told_at_once() {
         "BITRIX24_RATE",
     ];
     assert_eq!(named, expected, "{run:?}");
+}
+
+#[test]
+fn a_damaged_token_costs_its_agent_a_consent_and_nothing_else() {
+    let scene = Scene::new();
+    assert!(scene.start_connected().terminate().expect("it stops").success());
+    let path = scene.state_dir().join("connector.sqlite3");
+    let file = rusqlite::Connection::open(path).expect("the database");
+    file.execute("UPDATE agents SET access = zeroblob(length(access))", []).expect("an agent");
+    drop(file);
+
+    let connector = scene.start();
+    let ready = scene.control(&connector, "GET", "/readyz", None).expect("an answer");
+    let told = "agent helper is revoked: the stored tokens are damaged: open a new consent link";
+    assert!(ready.text().contains(told), "{}", ready.text());
+    assert_eq!(scene.send(&connector, "d-1", "not yet").expect("an answer").status, 400);
+    assert_eq!(scene.consent(&connector, "helper", scene.mira).expect("pages").status, 200);
+    assert_eq!(scene.send(&connector, "d-1", "back again").expect("an answer").status, 200);
 }
 
 /// The file's values are seen through the errors about them.
@@ -262,6 +282,15 @@ fn a_taken_port_or_state_directory_is_told_with_what_to_do() {
         assert!(last.contains(&format!("{name}: cannot listen on {taken}")), "{last}");
         assert!(last.contains("stop what uses the port or set another one"), "{last}");
     }
+
+    // Neither does a portal that never answers hold up the end, though the agent works already.
+    let mut scene = Scene::new();
+    assert!(scene.start_connected().terminate().expect("it stops").success());
+    let never = Fault::ActAndAnswerLate(PATIENCE * 3);
+    scene.network.plan(When::every("/rest/"), never);
+    scene.set("BITRIX24_CONSENT_ADDR", &taken);
+    let told = scene.refused();
+    assert_eq!(told.code, Some(2), "{told:?}");
 
     let mut scene = Scene::new();
     let _running = scene.start();

@@ -11,7 +11,6 @@ use aihummer_bitrix24::sim::client;
 use aihummer_bitrix24::sim::stage::CONTROL_SECRET;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::SECRET;
-use aihummer_bitrix24::sim::stage::deliver_url;
 use serde_json::Value;
 use serde_json::json;
 
@@ -107,7 +106,7 @@ fn converse(scene: &Scene, connector: &Connector, answers: &mut Answers) {
     answers.keep("wrong secret", &answer("d-4", &[("Authorization", "Bearer planted-wrong")]));
     let junk = format!("{{\"text\":\"{} {DELIVER_SECRET}\"", TEXTS[3]);
     let headers = [proof[0], ("Content-Type", "application/json")];
-    let url = deliver_url(connector);
+    let url = connector.deliver_url();
     let broken = client::request("POST", &url, &headers, junk.as_bytes(), PATIENCE);
     answers.keep("broken body", &broken.expect("an answer"));
     let unknown = json!({"delivery_id": "d-5", "external_id": TEXTS[3], "text": TEXTS[3]});

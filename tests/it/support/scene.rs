@@ -23,7 +23,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_aihummer-bitrix24");
 /// A stage in a directory that lives as long.
 pub struct Scene {
     stage: Stage,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Scene {
@@ -39,7 +39,12 @@ impl Scene {
         stage.set("BITRIX24_POLL_ACTIVE_MS", "20");
         stage.set("BITRIX24_POLL_IDLE_MS", "20");
         stage.set("BITRIX24_LOG", "debug");
-        Scene { stage, _dir: dir }
+        Scene { stage, dir }
+    }
+
+    /// A directory that lives as long as the scene.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Starts the connector and tells the gateway where it is.
