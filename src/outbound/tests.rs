@@ -145,9 +145,10 @@ impl Scene {
         self.shared.store.delivery(row).expect("reads").expect("there")
     }
 
-    /// What the team's chat shows.
+    /// What the team's chat shows of Mira.
     fn shown(&self) -> Vec<String> {
-        self.portal.shown(self.team).into_iter().map(|message| message.text).collect()
+        let shown = self.portal.shown(self.team).into_iter();
+        shown.filter(|message| message.author == MIRA).map(|message| message.text).collect()
     }
 
     /// An attempt whose request was carried out and whose answer was lost.
