@@ -127,10 +127,18 @@ pub const PORTAL_SEND_MAX: Duration = Duration::from_secs(30);
 pub const PORTAL_ANSWER_MAX: Duration = Duration::from_secs(65);
 /// One call in all, so that no phase adds to another without end.
 pub const PORTAL_CALL_MAX: Duration = Duration::from_secs(90);
+/// Longest `Retry-After` of a portal, or of what stands before it, that is honoured: nobody should
+/// wait an hour because of a wrong maintenance page.
+pub const PORTAL_RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 /// Largest answer: a page of 1,000 events of long messages stays below it.
 pub const PORTAL_BODY_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Largest answer of an authorization server: a token pair has less than two kilobytes.
+pub const OAUTH_BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Idle connections kept to one host; as many as callers at most.
 pub const PORTAL_IDLE_CONNECTIONS_MAX: usize = 16;
+/// Which part of the portal's burst only answers of agents may use, so that background polling
+/// never makes a person wait (b24: transport §6 rule 16): one in this many requests.
+pub const LIMITER_RESERVE_DIVISOR: u32 = 5;
 /// How long a call waits for its turn at the limiter before it is refused as rate limited.
 pub const LIMITER_WAIT_MAX: Duration = Duration::from_secs(60);
 /// After this long a call of a lower lane goes before newcomers of a higher one, so that a backlog
@@ -149,6 +157,19 @@ pub const REFRESH_ATTEMPTS_MAX: u32 = 4;
 pub const REFRESH_RETRY_FIRST: Duration = Duration::from_millis(200);
 /// Longest delay between two of those attempts; the callers of the agent wait with it.
 pub const REFRESH_RETRY_MOST: Duration = Duration::from_secs(2);
+/// How long a token is not renewed again after a renewal failed, whoever asks: an authorization
+/// server that is away, or blocks those who ask too often, is not asked by every caller anew.
+pub const REFRESH_REST_FIRST: Duration = Duration::from_secs(1);
+/// The longest such rest: what a person waits at most for the first answer after the server came
+/// back.
+pub const REFRESH_REST_MOST: Duration = Duration::from_secs(30);
+/// How often a redirect to another host may cost a renewal that tells the portal's new address. A
+/// page of a proxy redirects too, and changes nothing.
+pub const PORTAL_MOVED_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How often the licence is asked for again: a plan may change while the connector runs.
+pub const LICENCE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Longest name of a person that is kept for pages and lists.
+pub const PERSON_NAME_CHARS_MAX: usize = 100;
 /// How long a caller waits for another's renewal of the same token.
 pub const REFRESH_WAIT_MAX: Duration = Duration::from_secs(120);
 /// An idle chain is renewed after this long; the shortest documented lifetime is 28 days.
@@ -161,8 +182,13 @@ pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
 pub const AGENT_TROUBLE_STREAK: u32 = 3;
 /// How long a consent link, and an authorization begun from it, can be used.
 pub const CONSENT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// Authorizations begun from one link that can still come back: a person tries a few times.
+pub const CONSENT_STATES_MAX: u32 = 16;
 /// Identities waiting for their person's confirmation; more means somebody plays.
 pub const CONSENT_PENDING_MAX: usize = 64;
+/// After this long nothing more is asked for the page that says who was connected: the browser has
+/// given up, and other people's consents wait for the thread.
+pub const CONSENT_PAGE_MAX: Duration = Duration::from_secs(60);
 /// How long an authorization code lives (b24: transport §1.6), within which a lost exchange is
 /// repeated.
 pub const CONSENT_CODE_LIFETIME: Duration = Duration::from_secs(30);

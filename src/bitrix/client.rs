@@ -239,7 +239,11 @@ impl Portal {
             let wait = match &mut queue.bucket {
                 None => break Ok(()),
                 Some(_) if behind => limits::LIMITER_PATIENCE - waited,
-                Some(bucket) => match bucket.take(self.started.elapsed()) {
+                // Who has waited long enough may use what is kept for answers, too.
+                Some(bucket) => match bucket.take(
+                    self.started.elapsed(),
+                    lane != Lane::Reply && waited < limits::LIMITER_PATIENCE,
+                ) {
                     Ok(()) => break Ok(()),
                     Err(wait) => wait,
                 },

@@ -16,6 +16,13 @@ use crate::domain::failure::Failure;
 /// Longest code kept; longer ones are noise.
 const CODE_CHARS_MAX: usize = 64;
 
+/// Code of an answer that sends the caller to another host: the portal was renamed
+/// (b24: transport §1.12).
+pub const MOVED: &str = "moved";
+/// Code that means the plan has no REST, or that the account is not usable, or that this very
+/// request is not allowed (b24: transport §2.5).
+const AMBIGUOUS: &str = "access_denied";
+
 /// Codes in lower case, their class, and whether the portal is known not to have acted.
 const CODES: &[(&str, Class, Effect)] = &[
     // Tokens (b24: transport §1.10, §3.5).
@@ -49,7 +56,7 @@ const CODES: &[(&str, Class, Effect)] = &[
     ("portal_deleted", Class::PortalClosed, Effect::None),
     ("overload_limit", Class::PortalClosed, Effect::None),
     // Refusals of one request (b24: messenger §6.3).
-    ("access_denied", Class::Denied, Effect::None),
+    (AMBIGUOUS, Class::Denied, Effect::None),
     ("access_error", Class::Denied, Effect::None),
     ("canceled", Class::Denied, Effect::None),
     ("error_no_access", Class::Denied, Effect::None),
@@ -145,9 +152,17 @@ pub fn of_trouble(method: &'static str, writes: bool, trouble: &Trouble) -> Fail
 /// # Errors
 /// The classified failure.
 pub fn object(method: &'static str, writes: bool, reply: &Reply) -> Result<Value, Failure> {
+    let refused = match value(method, writes, reply) {
+        Ok(value) => return Ok(value),
+        Err(failure) => failure,
+    };
+    Err(Failure { retry_after: reply.retry_after, ..refused })
+}
+
+fn value(method: &'static str, writes: bool, reply: &Reply) -> Result<Value, Failure> {
     let parsed: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let Some(value) = parsed.filter(Value::is_object) else {
-        return Err(no_object(method, writes, reply.status));
+        return Err(no_object(method, writes, reply));
     };
     match value.get("error") {
         // A false or null error beside a result is PHP's way of saying there is none.
@@ -161,17 +176,20 @@ pub fn object(method: &'static str, writes: bool, reply: &Reply) -> Result<Value
     if (200..300).contains(&reply.status) {
         Ok(value)
     } else {
-        Err(no_object(method, writes, reply.status))
+        Err(no_object(method, writes, reply))
     }
 }
 
 /// An answer that no portal gives: a page of a proxy, nothing, half a JSON. Whatever its status, it
 /// is neither token expiry nor rate limiting (b24: transport §6 rule 3).
-fn no_object(method: &'static str, writes: bool, status: u16) -> Failure {
-    match status {
+fn no_object(method: &'static str, writes: bool, reply: &Reply) -> Failure {
+    match reply.status {
         // The old address of a renamed portal, or a gateway in front of it.
-        300..400 => failure(method, writes, Class::Protocol, Effect::None, "redirected"),
-        _ => {
+        300..400 => {
+            let code = if reply.elsewhere { MOVED } else { "redirected" };
+            failure(method, writes, Class::Protocol, Effect::None, code)
+        }
+        status => {
             let code = format!("not_json_{status}");
             failure(method, writes, Class::Protocol, Effect::Unknown, &code)
         }
@@ -188,6 +206,12 @@ fn error_code(error: &Value) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// Whether the refusal may be about the account or the plan and not about this request: then only
+/// another call tells.
+pub fn is_ambiguous(failure: &Failure) -> bool {
+    failure.class == Class::Denied && failure.code.eq_ignore_ascii_case(AMBIGUOUS)
 }
 
 /// The same failure with a time to wait.
@@ -209,7 +233,9 @@ mod tests {
     use crate::domain::failure::Failure;
 
     fn read(status: u16, body: &str) -> Result<serde_json::Value, Failure> {
-        object("test.method", true, &Reply { status, body: body.as_bytes().to_vec() })
+        let body = body.as_bytes().to_vec();
+        let elsewhere = status == 308;
+        object("test.method", true, &Reply { status, body, elsewhere, ..Reply::default() })
     }
 
     #[test]
@@ -245,6 +271,8 @@ mod tests {
         }
         let moved = read(302, "<html>").expect_err("moved");
         assert_eq!((moved.class, moved.effect), (Class::Protocol, Effect::None));
+        assert_eq!(moved.code, "redirected");
+        assert_eq!(read(308, "<html>").expect_err("moved").code, super::MOVED);
     }
 
     #[test]
@@ -259,6 +287,15 @@ mod tests {
         assert_eq!(class(400, r#"{"error":"0"}"#), trouble);
         let v3 = r#"{"error":{"code":"EXPIRED_TOKEN","message":"x"}}"#;
         assert_eq!(class(401, v3), Some((Class::TokenExpired, Effect::None)));
+    }
+
+    #[test]
+    fn a_maintenance_page_may_ask_to_wait() {
+        let retry_after = Some(std::time::Duration::from_secs(120));
+        let reply = Reply { status: 503, retry_after, ..Reply::default() };
+        assert_eq!(object("m", true, &reply).expect_err("a page").retry_after, retry_after);
+        let body = br#"{"result":true}"#.to_vec();
+        assert!(object("m", true, &Reply { status: 200, body, ..reply }).is_ok());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::UserId;
+use crate::limits;
 
 /// Who a token acts as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +49,27 @@ pub fn profile() -> Call<Option<Profile>> {
         read: |result| match result {
             Value::Array(list) if list.is_empty() => Some(None),
             _ => {
-                let part = |key| json::nonempty(result, key).unwrap_or_default();
-                let name = format!("{} {}", part("NAME"), part("LAST_NAME"));
+                let id = UserId(json::int(result.get("ID")?)?);
                 Some(Some(Profile {
-                    id: UserId(json::int(result.get("ID")?)?),
-                    name: name.trim().to_owned(),
+                    id,
+                    name: person_name(id, result),
                     admin: json::flag(result.get("ADMIN").unwrap_or(&Value::Null)),
                 }))
             }
         },
+    }
+}
+
+/// First and last name without what a terminal or a page would act on; the number of somebody who
+/// has neither.
+fn person_name(id: UserId, person: &Value) -> String {
+    let part = |key| json::nonempty(person, key).unwrap_or_default();
+    let whole = format!("{} {}", part("NAME"), part("LAST_NAME"));
+    let shown = whole.chars().filter(|c| !c.is_control()).take(limits::PERSON_NAME_CHARS_MAX);
+    let name: String = shown.collect();
+    match name.trim() {
+        "" => format!("#{id}"),
+        name => name.to_owned(),
     }
 }
 
@@ -68,8 +81,16 @@ pub fn scope() -> Call<Vec<String>> {
         writes: false,
         lane: Lane::Upkeep,
         read: |result| {
-            let names = result.as_array()?.iter();
-            names.map(|name| name.as_str().map(str::to_owned)).collect()
+            let listed: Vec<&Value> = match result {
+                Value::Array(listed) => listed.iter().collect(),
+                // A PHP array that lost an entry in its middle; an empty one is a list.
+                Value::Object(listed) if !listed.is_empty() => listed.values().collect(),
+                _ => return None,
+            };
+            let names = listed.iter().filter_map(|name| name.as_str().map(str::to_owned));
+            let names: Vec<String> = names.collect();
+            // A list of something else says nothing about scopes.
+            (!names.is_empty() || listed.is_empty()).then_some(names)
         },
     }
 }
@@ -189,6 +210,18 @@ mod tests {
         assert_eq!((profile.id.0, profile.name.as_str(), profile.admin), (101, "Ada Byron", false));
         assert_eq!(read(&json!([])), Some(None));
         assert_eq!(read(&json!("x")), None);
+        let nobody = json!({"ID": 7, "ADMIN": "Y", "NAME": "\u{1b}", "LAST_NAME": null});
+        let profile = read(&nobody).expect("reads").expect("somebody");
+        assert_eq!((profile.name.as_str(), profile.admin), ("#7", true));
+    }
+
+    #[test]
+    fn scopes_are_read_from_whatever_php_makes_of_a_list() {
+        let read = super::scope().read;
+        assert_eq!(read(&json!(["im", 7, "user"])), Some(vec!["im".into(), "user".into()]));
+        assert_eq!(read(&json!({"0": "im", "2": "user"})), Some(vec!["im".into(), "user".into()]));
+        assert_eq!(read(&json!([])), Some(Vec::new()));
+        assert_eq!(read(&json!("im")), None);
     }
 
     #[test]

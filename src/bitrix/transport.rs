@@ -2,23 +2,34 @@
 //! redirects, certificates always verified. Says for each failure whether the request may have been
 //! carried out. Knows no method, no token and no JSON.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ureq::Agent;
 use ureq::Error;
 use ureq::Proxy;
 use ureq::ProxyProtocol;
 use ureq::Timeout;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::http::header::LOCATION;
+use ureq::http::header::RETRY_AFTER;
 use ureq::tls::Certificate;
 use ureq::tls::PemItem;
 use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 use ureq::tls::parse_pem;
+use ureq::unversioned::resolver::ResolvedSocketAddrs;
+use ureq::unversioned::resolver::Resolver;
+use ureq::unversioned::transport::ConnectionDetails;
+use ureq::unversioned::transport::Connector;
 use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::NextTimeout;
 use url::Url;
 
 use crate::base::names::Names;
@@ -44,12 +55,17 @@ pub struct TransportOptions {
 }
 
 /// An answer, whatever its status.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
     /// The whole body.
     pub body: Vec<u8>,
+    /// A redirect to another host: what the old address of a renamed portal answers.
+    pub elsewhere: bool,
+    /// How long it asks to wait. The portal itself never does; what stands before it may
+    /// (b24: transport §2.3).
+    pub retry_after: Option<Duration>,
 }
 
 /// No answer.
@@ -95,7 +111,7 @@ impl Transport {
             .max_idle_connections(limits::PORTAL_IDLE_CONNECTIONS_MAX)
             .max_idle_connections_per_host(limits::PORTAL_IDLE_CONNECTIONS_MAX)
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), Names::default());
+        let agent = Agent::with_parts(config, Connecting::default(), Resolving::default());
         Ok(Transport { agent })
     }
 
@@ -109,15 +125,16 @@ impl Transport {
             .post(url.as_str())
             .header("content-type", "application/json")
             .header("accept", "application/json");
-        whole(request.send(body))
+        whole(url, request.send(body), limits::PORTAL_BODY_BYTES_MAX)
     }
 
-    /// Gets. The URL may carry secrets, so no failure names it.
+    /// Gets a short answer. The URL may carry secrets, so no failure names it.
     ///
     /// # Errors
     /// See [`Trouble`].
     pub fn get(&self, url: &Url) -> Result<Reply, Trouble> {
-        whole(self.agent.get(url.as_str()).header("accept", "application/json").call())
+        let request = self.agent.get(url.as_str()).header("accept", "application/json");
+        whole(url, request.call(), limits::OAUTH_BODY_BYTES_MAX)
     }
 
     /// Interrupts calls in progress; later calls fail.
@@ -126,12 +143,83 @@ impl Transport {
     }
 }
 
-fn whole(answer: Result<ureq::http::Response<ureq::Body>, Error>) -> Result<Reply, Trouble> {
+/// Where a connection is made, so that what fails there is known to have sent nothing. Later the
+/// same errors mean that the request was on its way: `ureq` does not tell them apart.
+#[derive(Debug, Default)]
+struct Connecting(DefaultConnector);
+
+/// The same for names.
+#[derive(Debug, Default)]
+struct Resolving(Names);
+
+/// An error from before the first byte of the request.
+#[derive(Debug)]
+struct Unsent(Error);
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unsent {}
+
+impl Connector for Connecting {
+    type Out = <DefaultConnector as Connector>::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        self.0.connect(details, chained).map_err(unsent)
+    }
+}
+
+impl Resolver for Resolving {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        self.0.resolve(uri, config, timeout).map_err(|error| match error {
+            // A resolver that cannot be reached is an io::Error without a kind of its own.
+            Error::Io(_) => unsent(Error::HostNotFound),
+            error => unsent(error),
+        })
+    }
+}
+
+fn unsent(error: Error) -> Error {
+    match error {
+        // A connection to a proxy comes through here twice.
+        Error::Other(inner) if inner.is::<Unsent>() => Error::Other(inner),
+        error => Error::Other(Box::new(Unsent(error))),
+    }
+}
+
+fn whole(
+    url: &Url,
+    answer: Result<ureq::http::Response<ureq::Body>, Error>,
+    bytes_max: u64,
+) -> Result<Reply, Trouble> {
     let mut answer = answer.map_err(|error| trouble(&error))?;
     let status = answer.status().as_u16();
-    let body = answer.body_mut().with_config().limit(limits::PORTAL_BODY_BYTES_MAX).read_to_vec();
+    let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let target = location.and_then(|location| url.join(location).ok());
+    let elsewhere = (300..400).contains(&status)
+        && target.is_some_and(|target| {
+            target.host() != url.host()
+                || target.port_or_known_default() != url.port_or_known_default()
+        });
+    let retry_after = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+    let retry_after =
+        retry_after.and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after.map(|wait| wait.min(limits::PORTAL_RETRY_AFTER_MAX));
+    let body = answer.body_mut().with_config().limit(bytes_max).read_to_vec();
     match body {
-        Ok(body) => Ok(Reply { status, body }),
+        Ok(body) => Ok(Reply { status, body, elsewhere, retry_after }),
         Err(Error::BodyExceedsLimit(_)) => Err(Trouble::NoAnswer("answer_too_large")),
         Err(Error::Timeout(_)) => Err(Trouble::NoAnswer("timeout_body")),
         Err(_) => Err(Trouble::NoAnswer("answer_cut")),
@@ -140,50 +228,56 @@ fn whole(answer: Result<ureq::http::Response<ureq::Body>, Error>) -> Result<Repl
 
 fn trouble(error: &Error) -> Trouble {
     match error {
-        Error::HostNotFound => Trouble::NotSent("host_not_found"),
-        Error::ConnectionFailed => Trouble::NotSent("connection_failed"),
-        Error::Timeout(Timeout::Resolve) => Trouble::NotSent("timeout_resolve"),
-        Error::Timeout(Timeout::Connect) => Trouble::NotSent("timeout_connect"),
+        Error::Other(inner) => match inner.downcast_ref::<Unsent>() {
+            Some(Unsent(error)) => not_sent(error),
+            None => Trouble::NoAnswer("broken_answer"),
+        },
         Error::BadUri(_) | Error::Http(_) => Trouble::NotSent("bad_url"),
-        Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => Trouble::NotSent("proxy_failed"),
-        Error::Tls(text) => Trouble::Certificate((*text).to_owned()),
-        Error::Rustls(error) => tls(&error.to_string()),
-        Error::Io(error) => io_trouble(error),
         Error::Timeout(_) => Trouble::NoAnswer("timeout"),
+        Error::Io(_) => Trouble::NoAnswer("connection_cut"),
         _ => Trouble::NoAnswer("broken_answer"),
     }
 }
 
-fn io_trouble(error: &io::Error) -> Trouble {
-    // rustls reports a failed handshake through io::Error; nothing of the request was sent then.
-    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-        return tls(&error.to_string());
-    }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Trouble::NotSent("connection_refused"),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Trouble::NotSent("unreachable")
+fn not_sent(error: &Error) -> Trouble {
+    Trouble::NotSent(match error {
+        Error::HostNotFound => "host_not_found",
+        Error::Timeout(Timeout::Resolve) => "timeout_resolve",
+        Error::Timeout(_) => "timeout_connect",
+        Error::BadUri(_) => "bad_url",
+        Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => "proxy_failed",
+        Error::Rustls(error) => return handshake(error),
+        Error::Tls(_) => "tls_failed",
+        Error::Io(error) => {
+            // rustls reports a failed handshake through io::Error.
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            match (inner, error.kind()) {
+                (Some(error), _) => return handshake(error),
+                (None, io::ErrorKind::ConnectionRefused) => "connection_refused",
+                (None, io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+                    "unreachable"
+                }
+                (None, io::ErrorKind::AddrNotAvailable) => "no_local_address",
+                _ => "connection_failed",
+            }
         }
-        io::ErrorKind::AddrNotAvailable => Trouble::NotSent("no_local_address"),
-        _ => Trouble::NoAnswer("connection_cut"),
-    }
+        _ => "connection_failed",
+    })
 }
 
-fn tls(text: &str) -> Trouble {
-    if text.contains("certificate") {
-        Trouble::Certificate(text.to_owned())
-    } else {
-        // An alert can also arrive after the request was sent.
-        Trouble::NoAnswer("tls_failed")
+fn handshake(error: &rustls::Error) -> Trouble {
+    match error {
+        rustls::Error::InvalidCertificate(why) => Trouble::Certificate(format!("{why:?}")),
+        _ => Trouble::NotSent("tls_failed"),
     }
 }
 
 fn proxy(options: &TransportOptions) -> Result<Option<Proxy>, String> {
     let Some(url) = &options.proxy else { return Ok(None) };
     let host = url.host_str().unwrap_or_default();
-    let mut builder = Proxy::builder(ProxyProtocol::Http)
-        .host(host)
-        .port(url.port_or_known_default().unwrap_or(3128));
+    let protocol = if url.scheme() == "https" { ProxyProtocol::Https } else { ProxyProtocol::Http };
+    let mut builder =
+        Proxy::builder(protocol).host(host).port(url.port_or_known_default().unwrap_or(3128));
     // Loopback is never reached through a proxy.
     let direct = ["localhost", "127.0.0.1", "[::1]"].into_iter();
     for host in direct.chain(options.no_proxy.iter().map(String::as_str)) {
@@ -200,13 +294,20 @@ fn proxy(options: &TransportOptions) -> Result<Option<Proxy>, String> {
 pub fn trust(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
     // Fails only when it was installed before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let roots = RootCerts::Specific(Arc::new(roots(ca_file)?));
+    let bundle = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let roots = RootCerts::Specific(Arc::new(roots(bundle, ca_file)?));
     Ok(TlsConfig::builder().root_certs(roots).build())
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
+/// `configured` stands for the distribution's bundle when it can be read.
+fn roots(
+    configured: Option<PathBuf>,
+    ca_file: Option<&Path>,
+) -> Result<Vec<Certificate<'static>>, String> {
     let mut roots = Vec::new();
-    let configured = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    if let Some(why) = configured.as_ref().and_then(|path| fs::read(path).err()) {
+        log::warn!("ssl_cert_file_passed_over reason={why}");
+    }
     let bundles = configured.into_iter().chain(BUNDLES.iter().map(PathBuf::from));
     if let Some(bytes) = bundles.filter_map(|path| fs::read(path).ok()).next() {
         // One unreadable root among many is no reason to refuse all.
@@ -228,9 +329,16 @@ fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
 pub fn ca_roots(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     let shown = path.display();
     let bytes = fs::read(path).map_err(|why| format!("{shown}: {why}"))?;
-    let roots: Result<Vec<_>, ()> = certificates(&bytes).collect();
-    let roots = roots.map_err(|()| format!("{shown}: not a PEM file of certificates"))?;
+    let usable = |certificate: Result<_, ()>| certificate.ok().filter(is_certificate);
+    let roots: Option<Vec<_>> = certificates(&bytes).map(usable).collect();
+    let roots = roots.ok_or_else(|| format!("{shown}: not a PEM file of certificates"))?;
     if roots.is_empty() { Err(format!("{shown}: no certificate in it")) } else { Ok(roots) }
+}
+
+/// Whether it can be a root at all; one that cannot would be passed over without a word.
+fn is_certificate(certificate: &Certificate<'static>) -> bool {
+    let der = rustls::pki_types::CertificateDer::from(certificate.der());
+    rustls::RootCertStore::empty().add(der).is_ok()
 }
 
 fn certificates(pem: &[u8]) -> impl Iterator<Item = Result<Certificate<'static>, ()>> + '_ {
@@ -240,3 +348,6 @@ fn certificates(pem: &[u8]) -> impl Iterator<Item = Result<Certificate<'static>,
         Err(_) => Some(Err(())),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::limits;
+
 /// How fast a portal may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -42,11 +44,13 @@ impl Bucket {
         Bucket { rate, level_milli: 0, at: now }
     }
 
-    /// Takes one request's place, or says how long until there is one.
-    pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
+    /// Takes one request's place, or says how long until there is one. With `spare`, a part of the
+    /// burst is left to those who do not ask so.
+    pub fn take(&mut self, now: Duration, spare: bool) -> Result<(), Duration> {
         self.drain(now);
+        let reserve = if spare { self.rate.burst / limits::LIMITER_RESERVE_DIVISOR } else { 0 };
         // One below the threshold: the portal refuses what goes over it, and its clock is not ours.
-        let most = u64::from(self.rate.burst.saturating_sub(1).max(1)) * MILLI;
+        let most = u64::from(self.rate.burst.saturating_sub(1 + reserve).max(1)) * MILLI;
         let after = self.level_milli + MILLI;
         if after <= most {
             self.level_milli = after;
@@ -90,11 +94,11 @@ mod tests {
         let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
         let mut now = Duration::ZERO;
         for _ in 0..49 {
-            assert_eq!(bucket.take(now), Ok(()));
+            assert_eq!(bucket.take(now, false), Ok(()));
         }
         let mut sent = 0;
         while now < Duration::from_secs(60) {
-            match bucket.take(now) {
+            match bucket.take(now, false) {
                 Ok(()) => sent += 1,
                 Err(wait) => {
                     assert!(wait > Duration::ZERO && wait <= Duration::from_millis(500));
@@ -113,7 +117,7 @@ mod tests {
             let mut last = Duration::ZERO;
             for ms in 0..120_000 {
                 let now = Duration::from_millis(ms);
-                if bucket.take(now).is_ok() {
+                if bucket.take(now, false).is_ok() {
                     portal_level -= (now - last).as_secs_f64() * f64::from(rate.per_second);
                     portal_level = portal_level.max(0.0) + 1.0;
                     last = now;
@@ -127,8 +131,22 @@ mod tests {
     fn a_portal_that_says_full_is_believed() {
         let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
         bucket.fill(Duration::ZERO);
-        assert_eq!(bucket.take(Duration::ZERO), Err(Duration::from_secs(1)));
-        assert_eq!(bucket.take(Duration::from_secs(1)), Ok(()));
+        assert_eq!(bucket.take(Duration::ZERO, false), Err(Duration::from_secs(1)));
+        assert_eq!(bucket.take(Duration::from_secs(1), false), Ok(()));
+    }
+
+    #[test]
+    fn polling_leaves_room_for_a_burst_of_answers() {
+        let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
+        let polls = (0..100).filter(|_| bucket.take(Duration::ZERO, true).is_ok()).count();
+        assert_eq!(polls, 39);
+        // Polling goes on at the steady rate and never eats into the reserve.
+        for second in 1..100 {
+            let now = Duration::from_secs(second);
+            assert_eq!((0..9).filter(|_| bucket.take(now, true).is_ok()).count(), 2);
+        }
+        let now = Duration::from_secs(99);
+        assert_eq!((0..100).filter(|_| bucket.take(now, false).is_ok()).count(), 10);
     }
 
     #[test]
