@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -85,11 +86,10 @@ impl Vault {
         if let Some(text) = configured {
             return Vault::from_text(text, SETTING.to_owned());
         }
-        let path = key_file(state_dir, credentials_dir);
-        if !path.exists() {
-            generate(&path)?;
+        if credential(credentials_dir).is_none() && !state_dir.join(KEY_FILE).exists() {
+            generate(&state_dir.join(KEY_FILE))?;
         }
-        Vault::from_file(&path)
+        Vault::from_file(state_dir, credentials_dir)
     }
 
     /// The same where something is sealed already: no key is made up, and the one that is found is
@@ -105,19 +105,26 @@ impl Vault {
     ) -> Result<Vault, VaultError> {
         let vault = match configured {
             Some(text) => Vault::from_text(text, SETTING.to_owned())?,
-            None => Vault::from_file(&key_file(state_dir, credentials_dir))?,
+            None => Vault::from_file(state_dir, credentials_dir)?,
         };
         vault.prove(check_value)?;
         Ok(vault)
     }
 
-    fn from_file(path: &Path) -> Result<Vault, VaultError> {
-        let shown = path.display();
-        let text = fs::read_to_string(path).map_err(|why| match why.kind() {
-            std::io::ErrorKind::NotFound => VaultError::Missing(shown.to_string()),
-            _ => VaultError::File(format!("{shown}: {why}")),
-        })?;
-        Vault::from_text(&Secret::new(text), shown.to_string())
+    /// The credential if there is one, else the file in the state directory.
+    fn from_file(state_dir: &Path, credentials_dir: Option<&Path>) -> Result<Vault, VaultError> {
+        if let Some(path) = credential(credentials_dir) {
+            // Its mode is the credential store's matter.
+            let text = fs::read_to_string(&path)
+                .map_err(|why| VaultError::File(format!("{}: {why}", path.display())))?;
+            return Vault::from_text(&Secret::new(text), path.display().to_string());
+        }
+        let path = state_dir.join(KEY_FILE);
+        if !path.exists() {
+            return Err(VaultError::Missing(path.display().to_string()));
+        }
+        let text = read_private(&path).map_err(VaultError::File)?;
+        Vault::from_text(&text, path.display().to_string())
     }
 
     fn from_text(text: &Secret, source: String) -> Result<Vault, VaultError> {
@@ -167,10 +174,8 @@ fn decode(text: &Secret) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok().map(Zeroizing::new)
 }
 
-/// The credential if there is one, else the file in the state directory.
-fn key_file(state_dir: &Path, credentials_dir: Option<&Path>) -> PathBuf {
-    let credential = credentials_dir.map(|dir| dir.join(KEY_FILE)).filter(|path| path.exists());
-    credential.unwrap_or_else(|| state_dir.join(KEY_FILE))
+fn credential(credentials_dir: Option<&Path>) -> Option<PathBuf> {
+    credentials_dir.map(|dir| dir.join(KEY_FILE)).filter(|path| path.exists())
 }
 
 /// Writes a new key under a temporary name, makes it durable, then gives it its name: a half
@@ -190,6 +195,8 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let _ = fs::remove_file(&temporary);
     let mut file =
         fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
+    // The umask may have taken bits away that we need to read it again.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -199,6 +206,28 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
         Some(dir) => fs::File::open(dir)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Reads what [`write_private`] wrote. A secret that everybody on the machine can read is refused,
+/// because nobody knows who did; one that a group can read is told only, because volumes of
+/// container platforms are opened to a group of their own.
+///
+/// # Errors
+/// A text for the operator: what is wrong with the file, and the remedy.
+pub fn read_private(path: &Path) -> Result<Secret, String> {
+    let told = |why: std::io::Error| format!("{}: {why}", path.display());
+    let mode = fs::metadata(path).map_err(told)?.permissions().mode() & 0o777;
+    if mode & 0o007 != 0 {
+        return Err(format!(
+            "{0} can be read by every user of this machine (mode {mode:03o}); make a new one if \
+             somebody may have, then: chmod 600 {0}",
+            path.display()
+        ));
+    }
+    if mode & 0o070 != 0 {
+        log::warn!("secret_open_to_group mode={mode:03o} file={:?}", path.file_name());
+    }
+    fs::read_to_string(path).map(Secret::new).map_err(told)
 }
 
 #[cfg(test)]
@@ -272,5 +301,23 @@ mod tests {
         let same = Vault::open(&state, Some(&Secret::new(key.into())), None).expect("setting");
         same.prove(&vault.check_value()).expect("the same key");
         let _ = (fs::remove_dir_all(&state), fs::remove_dir_all(&credentials));
+    }
+
+    #[test]
+    fn a_key_that_everybody_can_read_is_refused_and_one_of_a_group_is_not() {
+        let dir = temp_dir("modes");
+        drop(Vault::open(&dir, None, None).expect("generates"));
+        let path = dir.join(KEY_FILE);
+        for (mode, accepted) in [(0o400, true), (0o640, true), (0o604, false), (0o666, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+            match Vault::open(&dir, None, None) {
+                Ok(_) => assert!(accepted, "{mode:o}"),
+                Err(why) => {
+                    assert!(!accepted, "{mode:o}");
+                    assert!(why.to_string().contains(&format!("chmod 600 {}", path.display())));
+                }
+            }
+        }
+        let _ = fs::remove_dir_all(&dir);
     }
 }

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::fs::TryLockError;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -246,30 +247,55 @@ fn tune(connection: &Connection) -> Result<()> {
 }
 
 fn create_dir(dir: &Path) -> Result<()> {
-    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    created.map_err(|why| {
+    let told = |why: std::io::Error| {
         Error::Other(format!(
             "state directory {}: {why}; create it for the service's user or set BITRIX24_STATE_DIR",
             dir.display()
         ))
-    })
+    };
+    if !dir.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(told)?;
+        // The umask may have taken bits away that we need ourselves.
+        return fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(told);
+    }
+    let metadata = fs::metadata(dir).map_err(told)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if metadata.is_dir() && mode & 0o002 != 0 {
+        return Err(Error::Other(format!(
+            "state directory {0} can be changed by every user of this machine (mode {mode:03o}): \
+             chmod 700 {0}",
+            dir.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Creates the database file with its mode before SQLite does; `-wal` and `-shm` inherit it.
 fn create_private(path: &Path) -> Result<()> {
     let opened = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-    opened.map(drop).map_err(|why| Error::Other(format!("{}: {why}", path.display())))
+    let closed = opened.and_then(|file| make_private(&file));
+    closed.map_err(|why| Error::Other(format!("{}: {why}", path.display())))
+}
+
+/// Whatever the umask took away when it was made, or a restored backup added.
+fn make_private(file: &File) -> std::io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o777 == 0o600 {
+        return Ok(());
+    }
+    file.set_permissions(fs::Permissions::from_mode(0o600))
 }
 
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let opened =
-        fs::OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
-    let file = opened.map_err(|why| Error::Other(format!("{}: {why}", path.display())))?;
+    let told = |why: std::io::Error| Error::Other(format!("{}: {why}", path.display()));
+    let mut options = fs::OpenOptions::new();
+    let opened = options.create(true).write(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(told)?;
+    make_private(&file).map_err(told)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
-        Err(TryLockError::Error(why)) => Err(Error::Other(format!("{}: {why}", path.display()))),
+        Err(TryLockError::Error(why)) => Err(told(why)),
     }
 }
 
