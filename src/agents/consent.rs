@@ -130,10 +130,13 @@ fn hash(text: &str) -> Hash {
     crypto::sha256(text.as_bytes())
 }
 
+#[derive(Clone)]
 struct Pending {
     ticket: Hash,
     agent: AgentName,
-    identity: Identity,
+    person: String,
+    /// `None` once it was confirmed: the second of two clicks shows the same page as the first.
+    identity: Option<Identity>,
     expires: UnixMs,
 }
 
@@ -145,6 +148,9 @@ pub struct Consents {
     /// Callbacks that are being carried out.
     busy: AtomicUsize,
     stopping: AtomicBool,
+    /// Confirmations go one by one: the second of two clicks finds what the first did, and of two
+    /// agents for one account only one gets it. Never held on the network.
+    confirming: Mutex<()>,
 }
 
 /// A callback that is being carried out; counted until it is dropped.
@@ -164,6 +170,7 @@ impl Consents {
             pending: Mutex::new(HashMap::new()),
             busy: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            confirming: Mutex::new(()),
         }
     }
 
@@ -237,38 +244,53 @@ impl Consents {
         if !self.registry.oauth.is_server(&callback.server_domain) {
             return Err(Refusal::ServerNotAllowed);
         }
-        let pair = self.exchange(callback)?;
-        let identity = self.examine(&agent, &callback.server_domain, pair)?;
+        let began = Instant::now();
+        let pair = self.exchange(callback, began)?;
+        let identity = self.examine(&agent, &callback.server_domain, pair, began)?;
         let person = identity.user_name.clone();
         let (once, now) = (Once::new(), clock::now());
         let mut pending = self.pending();
         pending.retain(|_, pending| pending.expires > now);
         if pending.len() >= limits::CONSENT_PENDING_MAX {
+            // What was confirmed stays only for a second click.
+            pending.retain(|_, pending| pending.identity.is_some());
+        }
+        if pending.len() >= limits::CONSENT_PENDING_MAX {
             return Err(Refusal::TooMany);
         }
         let expires = now.plus(limits::CONSENT_LIFETIME);
-        pending.insert(once.hash, Pending { ticket, agent: agent.clone(), identity, expires });
+        let identity = Some(identity);
+        let waiting =
+            Pending { ticket, agent: agent.clone(), person: person.clone(), identity, expires };
+        pending.insert(once.hash, waiting);
         Ok(Connected { confirmation: once.text, agent, person })
     }
 
-    /// Makes a pending identity the agent's.
+    /// Makes a pending identity the agent's. What cannot be stored stays pending.
     ///
     /// # Errors
-    /// [`Refusal::ConfirmationOver`], [`Refusal::LinkOver`], [`Refusal::Taken`].
+    /// [`Refusal::ConfirmationOver`], [`Refusal::LinkOver`], [`Refusal::Taken`],
+    /// [`Refusal::OtherAccount`], [`Refusal::Store`].
     pub fn confirm(&self, confirmation: &str) -> Result<(AgentName, String), Refusal> {
-        let now = clock::now();
-        let pending = self.pending().remove(&hash(confirmation));
-        let pending = pending.filter(|pending| pending.expires > now);
-        let Pending { ticket, agent: name, identity, .. } =
+        let _one = self.confirming.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, key) = (clock::now(), hash(confirmation));
+        let pending = self.pending().get(&key).filter(|pending| pending.expires > now).cloned();
+        let Pending { ticket, agent: name, person, identity, .. } =
             pending.ok_or(Refusal::ConfirmationOver)?;
+        let Some(identity) = identity else { return Ok((name, person)) };
         let agent = self.registry.find(&name).ok_or(Refusal::LinkOver)?;
         // Somebody else may have confirmed the same account in the meantime.
         self.free(&name, &identity)?;
-        if !self.registry.store.use_ticket(ticket, now)? {
-            return Err(Refusal::LinkOver);
+        let store = &self.registry.store;
+        self.registry.keep(&agent, None, identity, |sealed| {
+            match store.put_consent(ticket, &name, sealed, now)? {
+                true => Ok(()),
+                false => Err(Refusal::LinkOver),
+            }
+        })?;
+        if let Some(pending) = self.pending().get_mut(&key) {
+            pending.identity = None;
         }
-        let person = identity.user_name.clone();
-        self.registry.keep(&agent, identity)?;
         self.registry.set_state(&agent, AgentState::Active, "");
         // Also when it was active before: its events must be subscribed to anew (b24: R1).
         self.registry.changed();
@@ -278,8 +300,7 @@ impl Consents {
 
     /// The exchange, repeated only while the code lives and only when an answer was lost
     /// (b24: transport §6 rule 10).
-    fn exchange(&self, callback: &Callback) -> Result<TokenPair, Refusal> {
-        let began = Instant::now();
+    fn exchange(&self, callback: &Callback, began: Instant) -> Result<TokenPair, Refusal> {
         let mut attempt = 1;
         loop {
             let transport = self.registry.portal.transport();
@@ -306,17 +327,20 @@ impl Consents {
         agent: &AgentName,
         oauth_host: &str,
         pair: TokenPair,
+        began: Instant,
     ) -> Result<Identity, Refusal> {
-        let credential =
-            Credential { endpoint: pair.client_endpoint.clone(), access: pair.access.clone() };
-        let profile = self.ask(&credential, &methods::profile())?.ok_or(Refusal::NoAccount)?;
+        let endpoint = pair.client_endpoint.filter(|url| self.registry.oauth.is_endpoint(url));
+        let endpoint = endpoint.ok_or(Refusal::OtherPortal)?;
+        let credential = Credential { endpoint: endpoint.clone(), access: pair.access.clone() };
+        let profile =
+            self.ask(began, &credential, &methods::profile())?.ok_or(Refusal::NoAccount)?;
         if pair.user.is_some_and(|user| user != profile.id) {
             return Err(Refusal::NotRead("other_user".to_owned()));
         }
         if profile.admin {
             return Err(Refusal::Administrator);
         }
-        let granted = self.ask(&credential, &methods::scope())?;
+        let granted = self.ask(began, &credential, &methods::scope())?;
         let missing: Vec<&str> = SCOPES
             .iter()
             .filter(|any| !any.iter().any(|scope| granted.iter().any(|has| has == scope)))
@@ -325,7 +349,7 @@ impl Consents {
         if !missing.is_empty() {
             return Err(Refusal::ScopesMissing(missing));
         }
-        if !self.ask(&credential, &methods::method_available(methods::SEND))? {
+        if !self.ask(began, &credential, &methods::method_available(methods::SEND))? {
             return Err(Refusal::NoMessenger);
         }
         let now = clock::now();
@@ -333,7 +357,7 @@ impl Consents {
             user: profile.id,
             user_name: profile.name,
             member: pair.member,
-            endpoint: pair.client_endpoint,
+            endpoint,
             oauth_host: oauth_host.to_owned(),
             access: pair.access,
             refresh: pair.refresh,
@@ -345,24 +369,35 @@ impl Consents {
         Ok(identity)
     }
 
-    /// Whether the account is nobody else's, and the agent nobody else.
+    /// Whether the account is nobody else's, and the agent nobody else. An agent whose identity is
+    /// lost may get another one: its former account may be gone for good.
     fn free(&self, agent: &AgentName, identity: &Identity) -> Result<(), Refusal> {
         for known in self.registry.agents() {
             let same_account = known.user == Some(identity.user);
             if known.name != *agent && same_account {
                 return Err(Refusal::Taken(known.name));
             }
-            if known.name == *agent && known.user.is_some() && !same_account {
+            let held = known.user.is_some() && known.state != AgentState::Revoked;
+            if known.name == *agent && held && !same_account {
                 return Err(Refusal::OtherAccount(known.user_name));
             }
         }
         Ok(())
     }
 
-    /// One reading call with the new token, repeated a few times when the answer is lost.
-    fn ask<T>(&self, credential: &Credential, call: &Call<T>) -> Result<T, Refusal> {
+    /// One reading call with the new token, repeated a few times when the answer is lost, and only
+    /// while the person may still be waiting for the page.
+    fn ask<T>(
+        &self,
+        began: Instant,
+        credential: &Credential,
+        call: &Call<T>,
+    ) -> Result<T, Refusal> {
         let mut attempt = 1;
         loop {
+            if began.elapsed() > limits::CONSENT_PAGE_MAX {
+                return Err(Refusal::NotRead("timeout".to_owned()));
+            }
             match self.registry.portal.call(credential, call) {
                 Ok(answer) => return Ok(answer),
                 Err(failure)

@@ -30,7 +30,7 @@ use crate::domain::retry::Backoff;
 use crate::limits;
 
 /// The name failures of a renewal carry.
-const METHOD: &str = "oauth.refresh";
+pub(super) const METHOD: &str = "oauth.refresh";
 
 const BACKOFF: Backoff =
     Backoff { first: limits::REFRESH_RETRY_FIRST, most: limits::REFRESH_RETRY_MOST };
@@ -44,38 +44,53 @@ pub(super) fn renew(
     agent: &Agent,
     identity: &Identity,
 ) -> Result<Identity, Failure> {
+    let renewed = match agent.chain.unsaved() {
+        // The pair before could not be stored. Where tokens work once, asking again with the old
+        // refresh token would end the chain.
+        Some(unsaved) => unsaved,
+        None => obtain(registry, identity).inspect_err(|failure| {
+            log::warn!("token_not_renewed agent={} {failure}", agent.name);
+        })?,
+    };
+    let stored = registry.keep(agent, Some(&identity.access), renewed.clone(), |sealed| {
+        registry.store.put_identity(&agent.name, sealed, clock::now())
+    });
+    let kept = stored.map_err(|why| {
+        log::error!("token_not_stored agent={} reason={why}", agent.name);
+        agent.chain.keep_unsaved(renewed);
+        failure::failure(METHOD, false, Class::Transport, Effect::None, "token_not_stored")
+    })?;
+    count(Counter::TokensRefreshed);
+    log::info!("token_renewed agent={}", agent.name);
+    Ok(kept)
+}
+
+/// A new pair of the authorization server, checked, not stored.
+fn obtain(registry: &Registry, identity: &Identity) -> Result<Identity, Failure> {
     let renewed = ask(registry, identity, &identity.refresh).or_else(|failure| {
         // An answer to the renewal before may have been lost on its way to the disk; its refresh
         // token is still a way back, once (b24: transport §1.8 item 5).
         match &identity.previous_refresh {
-            Some(previous) if failure.class == Class::IdentityLost => {
-                ask(registry, identity, previous).map_err(|_| failure)
+            Some(previous) if failure.code.eq_ignore_ascii_case("invalid_grant") => {
+                ask(registry, identity, previous).map_err(|second| match second.class {
+                    Class::IdentityLost => failure,
+                    _ => second,
+                })
             }
             _ => Err(failure),
         }
     });
-    let pair = renewed.and_then(|pair| check(identity, pair)).inspect_err(|failure| {
-        log::warn!("token_not_renewed agent={} {failure}", agent.name);
-    })?;
+    let pair = renewed.and_then(|pair| check(identity, pair))?;
     let now = clock::now();
-    let renewed = Identity {
-        endpoint: pair.client_endpoint,
+    Ok(Identity {
+        endpoint: pair.client_endpoint.unwrap_or_else(|| identity.endpoint.clone()),
         access: pair.access,
         refresh: pair.refresh,
         previous_refresh: Some(identity.refresh.clone()),
         expires_at: now.plus(pair.lifetime),
         refreshed_at: now,
         ..identity.clone()
-    };
-    // b24: transport §6 rule 7: durable before it is used. If it cannot be stored it is not used;
-    // the old refresh token is still stored and is tried again.
-    registry.keep(agent, renewed.clone()).map_err(|why| {
-        log::error!("token_not_stored agent={} reason={why}", agent.name);
-        failure::failure(METHOD, false, Class::Transport, Effect::None, "token_not_stored")
-    })?;
-    count(Counter::TokensRefreshed);
-    log::info!("token_renewed agent={}", agent.name);
-    Ok(renewed)
+    })
 }
 
 /// One refresh token, asked again after a lost answer: the only move that can help in either world
@@ -140,8 +155,9 @@ impl Drop for Refresh {
 }
 
 fn watch(registry: &Registry, stop: &Stop) {
-    let mut licence_known = false;
-    let mut next_probe = limits::AGENT_PROBE_EVERY;
+    let mut next_licence = Duration::ZERO;
+    // At the start too: a person may have mended what the agent's state tells of, and restarted.
+    let mut next_probe = Duration::ZERO;
     let mut passed_by = Duration::ZERO;
     loop {
         for agent in registry.all() {
@@ -156,7 +172,9 @@ fn watch(registry: &Registry, stop: &Stop) {
         if passed_by >= next_probe {
             next_probe = passed_by + limits::AGENT_PROBE_EVERY;
         }
-        licence_known = licence_known || learn_licence(registry);
+        if passed_by >= next_licence && learn_licence(registry) {
+            next_licence = passed_by + limits::LICENCE_EVERY;
+        }
         if stop.wait(limits::REFRESH_TICK) {
             return;
         }

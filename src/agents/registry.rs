@@ -11,6 +11,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -41,6 +42,10 @@ use crate::store::Store;
 use crate::store::agents::AgentRow;
 use crate::store::agents::SealedIdentity;
 use crate::vault::Vault;
+use crate::vault::VaultError;
+
+/// Reason of an agent whose stored tokens do not open.
+const DAMAGED: &str = "the stored tokens are damaged: open a new consent link";
 
 /// Every agent, and how to act as one.
 pub struct Registry {
@@ -59,9 +64,13 @@ pub(super) struct Agent {
     status: RwLock<(AgentState, String)>,
     /// Calls in a row that met trouble which passes by itself.
     trouble: AtomicU32,
-    /// A vital method that the portal does not have. The agent stays degraded, whatever else
-    /// works, until that method does.
-    missing: Mutex<Option<&'static str>>,
+    /// A vital method that does not work, and why. The agent stays degraded, whatever else works,
+    /// until that method does.
+    lacking: Mutex<Option<(&'static str, String)>>,
+    /// When a redirect to another host last cost a renewal.
+    moved: Mutex<Option<Instant>>,
+    /// Held while a state goes into memory and to the database, so that both end with the same.
+    changing: Mutex<()>,
 }
 
 /// What others may know of an agent.
@@ -82,8 +91,8 @@ pub struct AgentView {
 }
 
 impl Registry {
-    /// Reads every agent from the store. One whose tokens do not open any more has lost its identity;
-    /// a person can consent again, and the other agents work.
+    /// Reads every agent from the store. One whose tokens do not open needs a new consent; the
+    /// others work.
     ///
     /// # Errors
     /// See [`store::Error`].
@@ -94,28 +103,24 @@ impl Registry {
         oauth: OAuth,
     ) -> Result<Arc<Registry>, store::Error> {
         let mut agents = BTreeMap::new();
-        let mut damaged = Vec::new();
-        for row in store.agents()? {
-            let identity = open_identity(&vault, &row).unwrap_or_else(|()| {
-                damaged.push(row.name.clone());
-                None
-            });
+        for mut row in store.agents()? {
+            let identity = open_identity(&vault, &row).or_else(|why| {
+                log::error!("identity_not_opened agent={} reason={why}", row.name);
+                (row.state, row.reason) = (AgentState::Revoked, DAMAGED.to_owned());
+                store.set_agent_state(&row.name, row.state, &row.reason, clock::now())?;
+                Ok::<_, store::Error>(None)
+            })?;
             let agent = Agent::new(row.name.clone(), identity, (row.state, row.reason));
             agents.insert(row.name, Arc::new(agent));
         }
-        let registry = Arc::new(Registry {
+        Ok(Arc::new(Registry {
             store,
             vault,
             portal,
             oauth,
             agents: RwLock::new(agents),
             listeners: Mutex::new(Vec::new()),
-        });
-        for agent in damaged.iter().filter_map(|name| registry.find(name)) {
-            let reason = "the stored tokens are damaged: open a new consent link";
-            registry.set_state(&agent, AgentState::Revoked, reason);
-        }
-        Ok(registry)
+        }))
     }
 
     /// Creates an agent; `false` when it exists.
@@ -176,7 +181,25 @@ impl Registry {
             }));
         }
         let outcome = self.call_renewing(&agent, call);
+        let outcome = outcome.map_err(|failure| match failure::is_ambiguous(&failure) {
+            true => self.disambiguated(&agent, failure),
+            false => failure,
+        });
         self.heed(&agent, call.method, outcome)
+    }
+
+    /// `ACCESS_DENIED` is said of one request, and of every request when the plan has no REST or the
+    /// account is not usable. Only asking for something that everybody may have tells which
+    /// (b24: transport §2.5).
+    fn disambiguated(&self, agent: &Agent, failure: Failure) -> Failure {
+        match self.call_renewing(agent, &methods::profile()) {
+            Ok(_) => failure,
+            Err(other) if failure::is_ambiguous(&other) => {
+                Failure { class: Class::Licence, ..failure }
+            }
+            // Not found out; the request itself was refused and can be made again.
+            Err(other) => Failure { method: failure.method, ..other },
+        }
     }
 
     /// The call, with at most one renewal.
@@ -191,16 +214,54 @@ impl Registry {
         } else {
             self.renew(agent, &identity.access, call.method, call.writes)?
         };
-        let expired = match self.send(agent, &identity, call) {
-            Err(failure) if failure.class == Class::TokenExpired => failure,
+        let refused = match self.send(agent, &identity, call) {
+            Err(failure)
+                if failure.class == Class::TokenExpired || failure.code == failure::MOVED =>
+            {
+                failure
+            }
             other => return other,
         };
-        let identity = self.renew(agent, &identity.access, call.method, call.writes)?;
+        let identity = if refused.class == Class::TokenExpired {
+            self.renew(agent, &identity.access, call.method, call.writes)?
+        } else {
+            match self.follow(agent, &identity) {
+                Some(identity) => identity,
+                None => return Err(refused),
+            }
+        };
         self.send(agent, &identity, call).map_err(|failure| match failure.class {
             // A fresh token that is refused again is no matter of time (b24: transport §3.5).
-            Class::TokenExpired => Failure { class: Class::IdentityLost, ..expired },
+            Class::TokenExpired if refused.class == Class::TokenExpired => {
+                Failure { class: Class::IdentityLost, ..refused }
+            }
             _ => failure,
         })
+    }
+
+    /// The identity at the portal's new address, when there is one. The redirect alone proves
+    /// nothing: the address is what the authorization server says of the same portal
+    /// (b24: transport §1.12, §6 rule 13).
+    fn follow(&self, agent: &Agent, identity: &Identity) -> Option<Identity> {
+        let elsewhere = |new: Identity| (new.endpoint != identity.endpoint).then_some(new);
+        if let Some(new) = agent.chain.identity().and_then(elsewhere) {
+            return Some(new);
+        }
+        {
+            let mut moved = agent.moved();
+            if moved.is_some_and(|at| at.elapsed() < limits::PORTAL_MOVED_EVERY) {
+                return None;
+            }
+            *moved = Some(Instant::now());
+        }
+        let Ok(renewed) = self.renew(agent, &identity.access, refresh::METHOD, false) else {
+            // Nothing was learnt; the chain's own rest bounds how often this is tried.
+            *agent.moved() = None;
+            return None;
+        };
+        let new = elsewhere(renewed)?;
+        log::warn!("portal_moved agent={} host={}", agent.name, new.endpoint.authority());
+        Some(new)
     }
 
     fn send<T>(&self, agent: &Agent, identity: &Identity, call: &Call<T>) -> Result<T, Failure> {
@@ -228,11 +289,13 @@ impl Registry {
         match agent.chain.turn(stale) {
             Turn::Renewed(identity) => Ok(identity),
             Turn::Renew(permit, identity) => {
-                let renewed = refresh::renew(self, agent, &identity);
-                drop(permit);
-                // Nothing of the call itself was sent yet.
-                renewed.map_err(|failure| Failure { method, ..failure })
+                refresh::renew(self, agent, &identity).map_err(|failure| {
+                    permit.failed(&failure);
+                    // Nothing of the call itself was sent yet.
+                    Failure { method, ..failure }
+                })
             }
+            Turn::Failed(failure) => Err(Failure { method, ..failure }),
             Turn::Nothing => Err(failure::failure(
                 method,
                 writes,
@@ -253,8 +316,8 @@ impl Registry {
         match &outcome {
             Ok(_) => {
                 agent.trouble.store(0, Ordering::Relaxed);
-                match agent.still_missing(method) {
-                    Some(missing) => self.degrade(agent, &missing_reason(missing)),
+                match agent.still_lacking(method) {
+                    Some(reason) => self.degrade(agent, &reason),
                     None if agent.state() == AgentState::Degraded => {
                         self.set_state(agent, AgentState::Active, "");
                     }
@@ -267,22 +330,27 @@ impl Registry {
                 }
                 Class::Licence => self.degrade(
                     agent,
-                    "the portal's plan does not allow REST: renew it in the portal",
+                    &format!(
+                        "the portal refuses every call: its plan is over or has no REST, or the \
+                         account is not confirmed yet ({})",
+                        failure.code.to_ascii_lowercase()
+                    ),
                 ),
-                Class::PortalClosed => {
-                    self.degrade(agent, "the portal or the application is closed or blocked");
-                }
+                Class::PortalClosed => self.degrade(
+                    agent,
+                    &format!(
+                        "the portal or the application is closed or blocked ({})",
+                        failure.code.to_ascii_lowercase()
+                    ),
+                ),
                 Class::Certificate => self.degrade(
                     agent,
                     "the portal's certificate is not trusted: set BITRIX24_CA_FILE",
                 ),
-                Class::ScopeMissing => self.degrade(
-                    agent,
-                    &format!("the application lacks a scope for {method}: add it to its card"),
-                ),
-                Class::MethodMissing if methods::VITAL.contains(&method) => {
-                    *agent.missing() = Some(method);
-                    self.degrade(agent, &missing_reason(method));
+                Class::ScopeMissing | Class::MethodMissing if methods::VITAL.contains(&method) => {
+                    let reason = lacking_reason(failure.class, method);
+                    self.degrade(agent, &reason);
+                    *agent.lacking() = Some((method, reason));
                 }
                 Class::Transport | Class::Protocol | Class::PortalTrouble => {
                     let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
@@ -307,6 +375,7 @@ impl Registry {
 
     /// Sets an agent's state; says so once, where it changes.
     pub(super) fn set_state(&self, agent: &Agent, state: AgentState, reason: &str) {
+        let _changing = agent.changing.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut status = agent.status.write().unwrap_or_else(PoisonError::into_inner);
             if *status == (state, reason.to_owned()) {
@@ -322,12 +391,17 @@ impl Registry {
         self.changed();
     }
 
-    /// Stores an identity and only then lets it be used (b24: transport §6 rule 7).
-    pub(super) fn keep(&self, agent: &Agent, identity: Identity) -> Result<(), store::Error> {
-        let sealed = self.seal(&agent.name, &identity);
-        self.store.put_identity(&agent.name, sealed, clock::now())?;
-        agent.chain.put(identity);
-        Ok(())
+    /// Stores an identity, sealed, by `store`, and only then lets it be used; see
+    /// [`Chain::replace`].
+    pub(super) fn keep<E>(
+        &self,
+        agent: &Agent,
+        instead_of: Option<&Secret>,
+        identity: Identity,
+        store: impl FnOnce(SealedIdentity) -> Result<(), E>,
+    ) -> Result<Identity, E> {
+        let sealed = |identity: &Identity| self.seal(&agent.name, identity);
+        agent.chain.replace(instead_of, identity, |identity| store(sealed(identity)))
     }
 
     fn seal(&self, name: &AgentName, identity: &Identity) -> SealedIdentity {
@@ -378,21 +452,27 @@ impl Agent {
             chain: Chain::new(identity),
             status: RwLock::new(status),
             trouble: AtomicU32::new(0),
-            missing: Mutex::new(None),
+            lacking: Mutex::new(None),
+            moved: Mutex::new(None),
+            changing: Mutex::new(()),
         }
     }
 
-    fn missing(&self) -> MutexGuard<'_, Option<&'static str>> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn moved(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The method that the portal lacks, now that `works` has worked.
-    fn still_missing(&self, works: &'static str) -> Option<&'static str> {
-        let mut missing = self.missing();
-        if *missing == Some(works) {
-            *missing = None;
+    fn lacking(&self) -> MutexGuard<'_, Option<(&'static str, String)>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a vital method does not work, now that `works` has worked.
+    fn still_lacking(&self, works: &'static str) -> Option<String> {
+        let mut lacking = self.lacking();
+        if lacking.as_ref().is_some_and(|(method, _)| *method == works) {
+            *lacking = None;
         }
-        *missing
+        lacking.as_ref().map(|(_, reason)| reason.clone())
     }
 
     pub(super) fn state(&self) -> AgentState {
@@ -413,8 +493,13 @@ impl Agent {
     }
 }
 
-fn missing_reason(method: &str) -> String {
-    format!("the portal does not have {method}: update its messenger")
+fn lacking_reason(class: Class, method: &str) -> String {
+    match class {
+        Class::ScopeMissing => {
+            format!("the application lacks a scope for {method}: add it to its card")
+        }
+        _ => format!("the portal does not have {method}: update its messenger"),
+    }
 }
 
 /// What a sealed value belongs to; part of what is authenticated.
@@ -422,25 +507,20 @@ fn context(name: &AgentName, what: &str) -> String {
     format!("agents/{name}/{what}")
 }
 
-/// What the database has sealed of an agent, if anything; an error when it does not open.
-fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, ()> {
+fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, VaultError> {
     let Some(sealed) = &row.identity else { return Ok(None) };
-    let open = |what, bytes: &[u8]| {
-        vault.open_sealed(&context(&row.name, what), bytes).map_err(|why| {
-            log::error!("token_not_opened agent={} token={what} reason={why}", row.name);
-        })
-    };
+    let open = |what, sealed: &[u8]| vault.open_sealed(&context(&row.name, what), sealed);
     let previous = sealed.previous_refresh.as_ref();
     Ok(Some(Identity {
         user: sealed.user,
         user_name: sealed.user_name.clone(),
         member: sealed.member.clone(),
-        endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(())?,
+        endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(VaultError::Sealed)?,
         oauth_host: sealed.oauth_host.clone(),
         access: open("access", &sealed.access)?,
         refresh: open("refresh", &sealed.refresh)?,
         // Only a way back, so nothing is lost with it.
-        previous_refresh: previous.and_then(|bytes| open("previous_refresh", bytes).ok()),
+        previous_refresh: previous.and_then(|sealed| open("previous_refresh", sealed).ok()),
         expires_at: sealed.expires_at,
         refreshed_at: sealed.refreshed_at,
     }))

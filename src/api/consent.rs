@@ -166,7 +166,7 @@ fn page(status: u16, language: Language, title: &str, body: &str) -> Reply {
         status,
         format!(
             "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
              <style>{STYLE}</style></head><body><main><h1>{title}</h1>{body}</main></body></html>\n",
             language.tag()
         ),
@@ -221,6 +221,11 @@ mod tests {
             (Some("en-US,ru;q=0.5"), Language::English),
             (Some("de, ru"), Language::Russian),
             (Some("\u{439}"), Language::English),
+            (Some("en;q=0.2, ru-RU;q=0.7"), Language::Russian),
+            (Some("ru;q=0"), Language::English),
+            (Some("en;q=0.5,ru;q=0.5"), Language::English),
+            (Some("run, rue"), Language::English),
+            (Some("ru;q=NaN,en;q=x"), Language::English),
         ];
         for (accept, language) in cases {
             assert_eq!(Language::of(accept), language, "{accept:?}");

@@ -121,7 +121,11 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Consent, ["consent", ticket, "paste"]) => {
             post(Action::Consent(Step::Paste((*ticket).to_owned())))
         }
-        (Listener::Consent, ["oauth", "callback"]) => get(Action::Consent(Step::Callback)),
+        // No HEAD: it would use the code up and show nobody what came of it.
+        (Listener::Consent, ["oauth", "callback"]) => match method {
+            Get => Ok(Action::Consent(Step::Callback)),
+            _ => Err(NoRoute::MethodNotAllowed("GET")),
+        },
         (Listener::Consent, ["oauth", "confirm"]) => post(Action::Consent(Step::Confirm)),
         _ => Err(NoRoute::NotFound),
     }
@@ -175,6 +179,8 @@ mod tests {
     fn a_wrong_method_is_told_which_ones_there_are() {
         let refused = route(Listener::Control, Method::Delete, "/v1/agents");
         assert_eq!(refused, Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")));
+        let peeked = route(Listener::Consent, Method::Head, "/oauth/callback");
+        assert_eq!(peeked, Err(NoRoute::MethodNotAllowed("GET")));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Builds and starts every component, in order, each from its own options. A failure names the
 //! setting or the file that is wrong; what was started before it ends by being dropped.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -312,13 +311,13 @@ fn control_secret(settings: &Settings) -> Result<Secret, Ended> {
 }
 
 fn generated(path: &Path) -> Result<Secret, Ended> {
-    let told = |why: std::io::Error| Ended::Failed(format!("{}: {why}", path.display()));
     if !path.exists() {
         let secret = Secret::new(crypto::hex(&crypto::random::<16>()));
-        vault::write_private(path, secret.expose()).map_err(told)?;
+        vault::write_private(path, secret.expose())
+            .map_err(|why| Ended::Failed(format!("{}: {why}", path.display())))?;
     }
-    let text = fs::read_to_string(path).map_err(told)?;
-    let secret = Secret::new(text.trim().to_owned());
+    let text = vault::read_private(path).map_err(Ended::Settings)?;
+    let secret = Secret::new(text.expose().trim().to_owned());
     if secret.is_empty() {
         return Err(Ended::Failed(format!(
             "{} is empty: delete it, and a new one is made",

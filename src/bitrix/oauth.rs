@@ -45,8 +45,9 @@ pub struct TokenPair {
     pub member: MemberId,
     /// Whom the token acts as; absent in some answers.
     pub user: Option<UserId>,
-    /// REST root of the portal, ends with a slash.
-    pub client_endpoint: Url,
+    /// REST root of the portal, ends with a slash. A pair without one is a pair all the same: it may
+    /// be the only one that still works.
+    pub client_endpoint: Option<Url>,
 }
 
 impl OAuth {
@@ -67,6 +68,11 @@ impl OAuth {
     /// Whether a callback's `domain` is the configured portal (host, with a port if any).
     pub fn is_portal(&self, domain: &str) -> bool {
         authority(&self.portal).eq_ignore_ascii_case(domain)
+    }
+
+    /// Whether a REST root is on the configured portal.
+    pub fn is_endpoint(&self, endpoint: &Url) -> bool {
+        authority(&self.portal) == authority(endpoint)
     }
 
     /// Whether a callback's `server_domain` is on the allow-list.
@@ -132,27 +138,34 @@ impl OAuth {
 }
 
 /// At the token endpoint an expired or missing token is the refresh token itself: the end of the
-/// chain, not a reason to refresh (b24: transport §1.9).
+/// chain, not a reason to refresh (b24: transport §1.9). And a refusal that is no end of the chain is
+/// none of the call that needed a token: a long pause, and nothing is rejected for it.
 fn at_the_token_endpoint(failure: Failure) -> Failure {
-    match failure.class {
-        Class::TokenExpired | Class::ScopeMissing => {
-            Failure { class: Class::IdentityLost, ..failure }
-        }
-        _ => failure,
-    }
+    let class = match failure.class {
+        Class::TokenExpired | Class::ScopeMissing => Class::IdentityLost,
+        Class::Denied
+        | Class::NotFound
+        | Class::Invalid
+        | Class::MethodMissing
+        | Class::MethodParked
+        | Class::Duplicate => Class::PortalClosed,
+        class => class,
+    };
+    Failure { class, ..failure }
 }
 
 fn pair(answer: &Value) -> Option<TokenPair> {
     let secret = |key| json::nonempty(answer, key).map(|text| Secret::new(text.to_owned()));
     let lifetime = answer.get("expires_in").and_then(json::int);
-    let lifetime = lifetime.and_then(|seconds| u64::try_from(seconds).ok());
+    // A lifetime of nothing would have the token renewed before every call.
+    let lifetime = lifetime.and_then(|seconds| u64::try_from(seconds).ok()).filter(|s| *s > 0);
     Some(TokenPair {
         access: secret("access_token")?,
         refresh: secret("refresh_token")?,
         lifetime: lifetime.map_or(ACCESS_LIFETIME_DEFAULT, Duration::from_secs),
         member: MemberId(json::nonempty(answer, "member_id")?.to_owned()),
         user: answer.get("user_id").and_then(json::int).map(UserId),
-        client_endpoint: endpoint(json::nonempty(answer, "client_endpoint")?)?,
+        client_endpoint: json::nonempty(answer, "client_endpoint").and_then(endpoint),
     })
 }
 
@@ -179,8 +192,11 @@ pub fn endpoint(text: &str) -> Option<Url> {
 pub fn server_origin(entry: &str) -> Option<Url> {
     let text = if entry.contains("://") { entry.to_owned() } else { format!("https://{entry}") };
     let url = Url::parse(&text).ok()?;
-    let named = url.username().is_empty() && url.password().is_none();
-    let plain = matches!(url.path(), "" | "/") && url.query().is_none() && named;
+    let plain = matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     (plain && safe && url.host().is_some()).then_some(url)
 }
@@ -210,6 +226,9 @@ mod tests {
     use super::pair;
     use super::server_origin;
     use crate::base::secret::Secret;
+    use crate::bitrix::failure;
+    use crate::bitrix::transport::Reply;
+    use crate::domain::failure::Class;
 
     fn oauth(servers: &[&str]) -> Option<OAuth> {
         let portal = Url::parse("https://acme.bitrix24.com").expect("a URL");
@@ -232,7 +251,7 @@ mod tests {
             assert!(!oauth.is_server(host), "{host}");
         }
         for entry in
-            ["http://oauth.bitrix.info", "https://a/path", "ftp://a", "", "a b", "https://u:p@a"]
+            ["http://oauth.bitrix.info", "https://a/path", "ftp://a", "", "a b", "u:p@a", "a#b"]
         {
             assert!(self::oauth(&[entry]).is_none(), "{entry}");
         }
@@ -245,6 +264,10 @@ mod tests {
         let expected = "https://acme.bitrix24.com/oauth/authorize/?client_id=local.1&state=n0nce";
         assert_eq!(url.as_str(), expected);
         assert!(oauth.is_portal("ACME.bitrix24.com") && !oauth.is_portal("evil.example"));
+        let endpoint = |text| endpoint(text).expect("an endpoint");
+        assert!(oauth.is_endpoint(&endpoint("http://acme.bitrix24.com/rest/")));
+        assert!(!oauth.is_endpoint(&endpoint("https://acme.bitrix24.com:8443/rest/")));
+        assert!(!oauth.is_endpoint(&endpoint("http://127.0.0.1/rest/")));
     }
 
     #[test]
@@ -252,10 +275,11 @@ mod tests {
         let whole = json!({"access_token": "a", "refresh_token": "r", "expires_in": "3600",
             "member_id": "0f", "user_id": 101, "client_endpoint": "http://acme.bitrix24.com/rest"});
         let read = pair(&whole).expect("a pair");
-        assert_eq!(read.client_endpoint.as_str(), "https://acme.bitrix24.com/rest/");
+        let endpoint = read.client_endpoint.as_ref().map(url::Url::as_str);
+        assert_eq!(endpoint, Some("https://acme.bitrix24.com/rest/"));
         assert_eq!(read.lifetime.as_secs(), 3600);
         assert!(!format!("{read:?}").contains("\"a\""));
-        for key in ["access_token", "refresh_token", "member_id", "client_endpoint"] {
+        for key in ["access_token", "refresh_token", "member_id"] {
             let mut without = whole.clone();
             without[key] = json!("");
             assert!(pair(&without).is_none(), "{key}");
@@ -263,6 +287,53 @@ mod tests {
         let mut old = whole.clone();
         old.as_object_mut().expect("an object").remove("user_id");
         assert!(pair(&old).expect("a pair").user.is_none());
+    }
+
+    #[test]
+    fn odd_fields_do_not_cost_the_pair() {
+        let mut odd = json!({"access_token": "a", "refresh_token": "r", "member_id": "0f"});
+        for endpoint in [json!(""), json!(null), json!(7), json!("ftp://a/"), json!([])] {
+            odd["client_endpoint"] = endpoint;
+            assert!(pair(&odd).expect("a pair").client_endpoint.is_none());
+        }
+        for lifetime in [json!(0), json!(-1), json!("soon"), json!(null), json!(1.5), json!([])] {
+            odd["expires_in"] = lifetime;
+            assert_eq!(pair(&odd).expect("a pair").lifetime.as_secs(), 3600);
+        }
+    }
+
+    /// b24: transport §1.9, one row each; what is no end of the chain never rejects a call.
+    #[test]
+    fn what_the_token_endpoint_says_is_about_the_chain() {
+        let rows: &[(u16, &str, Class)] = &[
+            (200, "wrong_client", Class::IdentityLost),
+            (400, "invalid_client", Class::IdentityLost),
+            (400, "invalid_grant", Class::IdentityLost),
+            (400, "bad_verification_code", Class::IdentityLost),
+            (400, "unauthorized_client", Class::IdentityLost),
+            (401, "expired_token", Class::IdentityLost),
+            (401, "invalid_token", Class::IdentityLost),
+            (401, "NOT_INSTALLED", Class::IdentityLost),
+            (403, "USER_ACCESS_ERROR", Class::IdentityLost),
+            (403, "invalid_scope", Class::IdentityLost),
+            (403, "INSUFFICIENT_SCOPE", Class::IdentityLost),
+            (401, "PAYMENT_REQUIRED", Class::Licence),
+            (403, "verification_needed", Class::Licence),
+            (400, "invalid_request", Class::PortalClosed),
+            (400, "unsupported_grant_type", Class::PortalClosed),
+            (403, "ACCESS_DENIED", Class::PortalClosed),
+            (404, "ERROR_METHOD_NOT_FOUND", Class::PortalClosed),
+            (403, "something_new", Class::PortalClosed),
+            (429, "something_new", Class::RateLimited),
+            (503, "QUERY_LIMIT_EXCEEDED", Class::RateLimited),
+            (500, "something_new", Class::PortalTrouble),
+        ];
+        for (status, code, class) in rows {
+            let body = json!({ "error": code }).to_string().into_bytes();
+            let reply = Reply { status: *status, body, ..Reply::default() };
+            let failure = failure::object(super::REFRESH, false, &reply).expect_err("an error");
+            assert_eq!(super::at_the_token_endpoint(failure).class, *class, "{code}");
+        }
     }
 
     #[test]

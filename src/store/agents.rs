@@ -113,13 +113,7 @@ impl Store {
         now: UnixMs,
     ) -> Result<()> {
         let (name, reason) = (name.clone(), reason.to_owned());
-        self.write(move |connection| {
-            connection.execute(
-                "UPDATE agents SET state = ?2, reason = ?3, changed_at = ?4 WHERE name = ?1",
-                (name.as_str(), state.as_str(), &reason, now.0),
-            )?;
-            Ok(())
-        })
+        self.write(move |connection| update_state(connection, &name, state, &reason, now))
     }
 
     /// Stores an identity or its renewed tokens. The cursor stays.
@@ -152,7 +146,21 @@ impl Store {
     }
 }
 
-fn update_identity(
+pub(super) fn update_state(
+    connection: &Connection,
+    name: &AgentName,
+    state: AgentState,
+    reason: &str,
+    now: UnixMs,
+) -> Result<()> {
+    connection.execute(
+        "UPDATE agents SET state = ?2, reason = ?3, changed_at = ?4 WHERE name = ?1",
+        (name.as_str(), state.as_str(), reason, now.0),
+    )?;
+    Ok(())
+}
+
+pub(super) fn update_identity(
     connection: &Connection,
     name: &AgentName,
     identity: &SealedIdentity,

@@ -4,9 +4,13 @@
 use rusqlite::OptionalExtension;
 
 use crate::base::clock::UnixMs;
+use crate::domain::agent::AgentState;
 use crate::domain::ids::AgentName;
+use crate::limits;
 use crate::store::Result;
 use crate::store::Store;
+use crate::store::agents;
+use crate::store::agents::SealedIdentity;
 
 /// SHA-256 of a ticket or state.
 pub type Hash = [u8; 32];
@@ -50,7 +54,7 @@ impl Store {
         })
     }
 
-    /// Remembers an OAuth state started from a ticket.
+    /// Remembers an OAuth state started from a ticket, and forgets its oldest ones beyond a bound.
     ///
     /// # Errors
     /// [`crate::store::Error::Conflict`] when there is no such ticket.
@@ -59,6 +63,12 @@ impl Store {
             connection.execute(
                 "INSERT INTO consent_states (hash, ticket, expires_at) VALUES (?1, ?2, ?3)",
                 (state, ticket, expires.0),
+            )?;
+            connection.execute(
+                "DELETE FROM consent_states WHERE ticket = ?1 AND hash <> ?2 AND hash NOT IN \
+                 (SELECT hash FROM consent_states WHERE ticket = ?1 AND hash <> ?2 \
+                 ORDER BY expires_at DESC LIMIT ?3)",
+                (ticket, state, limits::CONSENT_STATES_MAX - 1),
             )?;
             Ok(())
         })
@@ -85,17 +95,30 @@ impl Store {
         })
     }
 
-    /// Marks a ticket used; `false` when it was used already or is over.
+    /// Uses a ticket up and makes the identity its agent's, which is active from then on: all of it
+    /// or nothing. `false` when the ticket was used already or is over.
     ///
     /// # Errors
-    /// See [`crate::store::Error`].
-    pub fn use_ticket(&self, hash: Hash, now: UnixMs) -> Result<bool> {
+    /// [`crate::store::Error::Conflict`] when another agent has this user's identity.
+    pub fn put_consent(
+        &self,
+        ticket: Hash,
+        agent: &AgentName,
+        identity: SealedIdentity,
+        now: UnixMs,
+    ) -> Result<bool> {
+        let agent = agent.clone();
         self.write(move |connection| {
-            let changed = connection.execute(
+            let used = connection.execute(
                 "UPDATE tickets SET used = 1 WHERE hash = ?1 AND used = 0 AND expires_at > ?2",
-                (hash, now.0),
+                (ticket, now.0),
             )?;
-            Ok(changed == 1)
+            if used == 0 {
+                return Ok(false);
+            }
+            agents::update_identity(connection, &agent, &identity, now)?;
+            agents::update_state(connection, &agent, AgentState::Active, "", now)?;
+            Ok(true)
         })
     }
 }

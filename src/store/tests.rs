@@ -35,6 +35,7 @@ use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
+use crate::limits;
 
 const NOW: UnixMs = UnixMs(1_777_882_807_000);
 
@@ -165,10 +166,50 @@ fn tickets_and_states_are_used_once_and_end() {
     assert_eq!(store.take_state([9; 32], NOW).expect("unknown"), None);
     assert_eq!(store.take_state(state, NOW).expect("first"), Some((ticket, mira())));
     assert_eq!(store.take_state(state, NOW).expect("second"), None);
-    assert!(store.use_ticket(ticket, NOW).expect("first"));
-    assert!(!store.use_ticket(ticket, NOW).expect("second"));
+    store.put_state(state, ticket, end).expect("another");
+    assert_eq!(store.put_consent(ticket, &mira(), identity(57), NOW), Ok(true));
+    let agent = store.agent(&mira()).expect("reads").expect("is there");
+    assert_eq!((agent.state, agent.identity), (AgentState::Active, Some(identity(57))));
+    assert_eq!(store.put_consent(ticket, &mira(), identity(58), NOW), Ok(false), "used");
+    let agent = store.agent(&mira()).expect("reads").expect("is there");
+    assert_eq!(agent.identity, Some(identity(57)));
     assert_eq!(store.ticket(ticket, NOW).expect("reads"), None);
+    assert_eq!(store.take_state(state, NOW).expect("of a used ticket"), None);
     assert_eq!(store.put_state([3; 32], [8; 32], end), Err(Error::Conflict));
+}
+
+#[test]
+fn a_consent_that_cannot_be_stored_leaves_the_ticket_unused() {
+    let dir = Dir::new();
+    let (store, _thread) = dir.open();
+    let other = AgentName::parse("other").expect("a name");
+    for name in [&mira(), &other] {
+        store.create_agent(name, NOW).expect("creates");
+    }
+    store.put_identity(&mira(), identity(57), NOW).expect("first");
+    store.put_ticket([1; 32], &other, UnixMs(NOW.0 + 1000), NOW).expect("ticket");
+    let refused = store.put_consent([1; 32], &other, identity(57), NOW);
+    assert_eq!(refused, Err(Error::Conflict));
+    assert_eq!(store.ticket([1; 32], NOW).expect("reads"), Some(other.clone()));
+    let agent = store.agent(&other).expect("reads").expect("is there");
+    assert_eq!((agent.state, agent.identity), (AgentState::Created, None));
+}
+
+#[test]
+fn one_ticket_has_so_many_states_and_the_newest_is_among_them() {
+    let dir = Dir::new();
+    let (store, _thread) = dir.open();
+    store.create_agent(&mira(), NOW).expect("creates");
+    let end = UnixMs(NOW.0 + 1000);
+    store.put_ticket([0; 32], &mira(), end, NOW).expect("ticket");
+    let most = u8::try_from(limits::CONSENT_STATES_MAX).expect("few");
+    for n in 1..=most + 5 {
+        store.put_state([n; 32], [0; 32], end).expect("state");
+    }
+    let newest = store.take_state([most + 5; 32], NOW).expect("reads");
+    assert_eq!(newest, Some(([0; 32], mira())));
+    let kept = (1..most + 5).filter(|n| store.take_state([*n; 32], NOW).expect("reads").is_some());
+    assert_eq!(kept.count(), usize::from(most) - 1);
 }
 
 #[test]

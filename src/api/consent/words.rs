@@ -11,16 +11,24 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The first of the two that `Accept-Language` names; English when it names neither.
+    /// Whichever of the two `Accept-Language` prefers; English when it names neither.
     pub(super) fn of(accept: Option<&str>) -> Language {
-        let tags = accept.unwrap_or_default().split(',');
-        let tags = tags.map(|tag| tag.trim().get(..2).unwrap_or_default().to_ascii_lowercase());
-        let mut known = tags.filter_map(|tag| match tag.as_str() {
-            "ru" => Some(Language::Russian),
-            "en" => Some(Language::English),
-            _ => None,
-        });
-        known.next().unwrap_or(Language::English)
+        let mut best = (Language::English, 0);
+        for entry in accept.unwrap_or_default().split(',') {
+            let mut parts = entry.split(';').map(str::trim);
+            let tag = parts.next().and_then(|tag| tag.split('-').next()).unwrap_or_default();
+            let language = match tag.to_ascii_lowercase().as_str() {
+                "ru" => Language::Russian,
+                "en" => Language::English,
+                _ => continue,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+            // Of equals the first counts.
+            if weight > best.1 {
+                best = (language, weight);
+            }
+        }
+        best.0
     }
 
     /// The `lang` attribute.
@@ -37,6 +45,13 @@ impl Language {
             Language::Russian => &RUSSIAN,
         }
     }
+}
+
+/// A weight such as `0.8` in thousandths; one that cannot be read weighs nothing.
+fn thousandths(weight: &str) -> u32 {
+    let weight: f32 = weight.parse().unwrap_or(0.0);
+    // The cast saturates, and turns what is no number into zero.
+    (weight.clamp(0.0, 1.0) * 1000.0) as u32
 }
 
 /// Every text of the pages. `{}` stands for a name.
@@ -165,8 +180,14 @@ pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
             format!("Эта учётная запись уже принадлежит агенту {other}."),
         ),
         Refusal::OtherAccount(person) => (
-            format!("The agent works as {person} already; this is another account."),
-            format!("Агент уже работает как {person}; это другая учётная запись."),
+            format!(
+                "The agent works as {person} already; this is another account. Sign in to the \
+                 portal as {person} and open the link again."
+            ),
+            format!(
+                "Агент уже работает как {person}; это другая учётная запись. Войдите на портал \
+                 как {person} и снова откройте ссылку."
+            ),
         ),
         Refusal::ScopesMissing(scopes) => (
             format!(
