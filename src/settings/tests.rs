@@ -62,6 +62,9 @@ fn a_malformed_value_names_setting_problem_and_example() {
         ("BITRIX24_INBOUND_EXTRA", "yes please"),
         ("BITRIX24_CONTROL_ADDR", "8810"),
         ("BITRIX24_CONSENT_URL", "agents.acme.example"),
+        ("BITRIX24_CONSENT_URL", "https://agents.acme.example/?from=here"),
+        ("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info,http://oauth.bitrix24.tech"),
+        ("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info/path"),
         ("BITRIX24_RATE", "3/60"),
         ("BITRIX24_CHANNEL", "bit rix"),
         ("BITRIX24_CA_FILE", "/no/such/file.pem"),
@@ -117,6 +120,9 @@ fn secrets_are_never_printed() {
     .expect("valid");
     let shown = format!("{settings:?}");
     assert!(!shown.contains("planted") && !shown.contains("cGxhbnRlZC"), "{shown}");
+    let errors = read(&[("BITRIX24_MASTER_KEY", "planted-3")]).expect_err("no key");
+    let told = errors[0].to_string();
+    assert!(told.contains("openssl rand -base64 32") && !told.contains("planted"), "{told}");
 }
 
 #[test]
