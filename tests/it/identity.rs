@@ -1,0 +1,529 @@
+//! Identities over time: renewal of tokens in both rotation worlds, lost answers, crashes, a portal
+//! that moves, closes or takes rights away, and what lies on the disk meanwhile.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use std::time::Instant;
+
+use aihummer_bitrix24::sim::Fault;
+use aihummer_bitrix24::sim::HookPoint;
+use aihummer_bitrix24::sim::PortalOptions;
+use aihummer_bitrix24::sim::ServerKind;
+use aihummer_bitrix24::sim::Switches;
+use aihummer_bitrix24::sim::User;
+use aihummer_bitrix24::sim::When;
+use aihummer_bitrix24::sim::client;
+use aihummer_bitrix24::sim::network::AuthForm;
+use aihummer_bitrix24::sim::stage;
+use aihummer_bitrix24::sim::stage::Connector;
+use aihummer_bitrix24::sim::stage::SECRET;
+use aihummer_bitrix24::sim::switches::Mode;
+use aihummer_bitrix24::sim::switches::RateLimit;
+use aihummer_bitrix24::sim::switches::Rotation;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::PATIENCE;
+use crate::support::eventually;
+use crate::support::scene::BINARY;
+use crate::support::scene::Scene;
+
+/// Longer than an access token lives (b24: transport §1.6).
+const TOKEN_LIFE: Duration = Duration::from_secs(3601);
+const BOTH: [Rotation; 2] = [Rotation::Stateless, Rotation::Strict];
+
+fn scene(rotation: Rotation) -> Scene {
+    let switches = Switches { rotation, ..Switches::default() };
+    Scene::with(PortalOptions { switches, ..PortalOptions::default() })
+}
+
+/// State and reason of `helper`.
+fn standing(scene: &Scene, connector: &Connector) -> Option<(String, String)> {
+    let status = scene.status(connector)?;
+    let agent = status["agents"].as_array()?.iter().find(|agent| agent["name"] == "helper")?;
+    Some((agent["state"].as_str()?.to_owned(), agent["reason"].as_str()?.to_owned()))
+}
+
+fn wait_for_state(scene: &Scene, connector: &Connector, wanted: &str) -> String {
+    eventually(&format!("helper to be {wanted}"), || {
+        standing(scene, connector).filter(|(state, _)| state == wanted).map(|(_, reason)| reason)
+    })
+}
+
+/// Requests to the token endpoint of one grant type.
+fn token_requests(scene: &Scene, grant: &str) -> usize {
+    let grant = format!("grant_type={grant}");
+    let history = scene.network.history().into_iter();
+    history.filter(|e| e.server == ServerKind::OAuth && e.path.contains(&grant)).count()
+}
+
+fn token_endpoint(times: u64) -> When {
+    When::Matching { server: Some(ServerKind::OAuth), text: "/oauth/token".into(), nth: 1, times }
+}
+
+fn deliver(scene: &Scene, connector: &Connector, id: &str, to: u64) -> u16 {
+    let body = json!({ "delivery_id": id, "external_id": format!("helper/{to}"), "text": id });
+    let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Connect-Timeout-Ms", "20000")];
+    scene.deliver_with(connector, &body, &headers).expect("an answer").status
+}
+
+/// Asks for a delivery without waiting for it.
+fn accept(scene: &Scene, connector: &Connector, id: &str) {
+    let body = json!({ "delivery_id": id, "external_id": format!("helper/{}", scene.olaf),
+        "text": id });
+    let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Prefer", "respond-async")];
+    let answer = scene.deliver_with(connector, &body, &headers).expect("an answer");
+    assert_eq!(answer.status, 202, "{}", answer.text());
+}
+
+/// How often a delivery was attempted.
+fn attempts(connector: &Connector, id: &str) -> u64 {
+    let url = stage::deliver_url(connector).replace("/Deliver", "/GetDelivery");
+    let headers = [("X-AIHummer-Inbound-Secret", SECRET)];
+    let body = json!({ "delivery_id": id });
+    let answer = client::post_json(&url, &headers, &body, Duration::from_secs(30));
+    answer.expect("an answer").json()["attempts"].as_u64().unwrap_or(0)
+}
+
+fn said(scene: &Scene) -> Vec<String> {
+    scene.said_by_agent(scene.portal.private_chat(scene.olaf, scene.mira))
+}
+
+fn wait_until_said(scene: &Scene, text: &str) {
+    eventually(&format!("{text:?} to be shown"), || {
+        said(scene).iter().any(|shown| shown == text).then_some(())
+    });
+    assert_eq!(said(scene).iter().filter(|shown| *shown == text).count(), 1);
+}
+
+fn database(scene: &Scene) -> rusqlite::Connection {
+    let file = rusqlite::Connection::open(scene.state_dir().join("connector.sqlite3"));
+    let file = file.expect("the database opens");
+    file.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    file
+}
+
+#[test]
+fn many_callers_with_an_expired_token_renew_it_once() {
+    for rotation in BOTH {
+        let scene = scene(rotation);
+        let people: Vec<u64> = (0..8)
+            .map(|n| scene.portal.add_user(User::employee("Person", &n.to_string())))
+            .collect();
+        let connector = scene.start_connected();
+        assert_eq!(token_requests(&scene, "refresh_token"), 0);
+        scene.network.clock().advance(TOKEN_LIFE);
+        std::thread::scope(|scope| {
+            for person in &people {
+                let (scene, connector) = (&scene, &connector);
+                scope.spawn(move || {
+                    let status = deliver(scene, connector, &format!("to-{person}"), *person);
+                    assert_eq!(status, 200);
+                });
+            }
+        });
+        assert_eq!(token_requests(&scene, "refresh_token"), 1, "{rotation:?}");
+    }
+}
+
+#[test]
+fn a_lost_answer_to_a_renewal_heals_where_tokens_can_be_used_again() {
+    let scene = scene(Rotation::Stateless);
+    let connector = scene.start_connected();
+    scene.network.plan(token_endpoint(2), Fault::ActAndDropAnswer);
+    scene.network.clock().advance(TOKEN_LIFE);
+    assert_eq!(deliver(&scene, &connector, "after the loss", scene.olaf), 200);
+    assert_eq!(token_requests(&scene, "refresh_token"), 3, "the same token, until an answer came");
+    wait_for_state(&scene, &connector, "active");
+}
+
+#[test]
+fn a_lost_answer_to_a_renewal_asks_for_consent_where_tokens_work_once() {
+    let scene = scene(Rotation::Strict);
+    let connector = scene.start_connected();
+    scene.network.plan(token_endpoint(1), Fault::ActAndDropAnswer);
+    scene.network.clock().advance(TOKEN_LIFE);
+    let reason = wait_for_state(&scene, &connector, "revoked");
+    assert!(reason.contains("open a new consent link"), "{reason}");
+    let asked = token_requests(&scene, "refresh_token");
+    assert!(asked <= 3, "{asked} requests for a chain that has ended");
+    // Nothing is lost meanwhile: what was said waits at the portal, and the same person mends it.
+    scene.portal.write_to(scene.olaf, scene.mira, "Are you there?").expect("writes");
+    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
+    eventually("the message said meanwhile", || {
+        scene.received().iter().any(|text| text.contains("Are you there?")).then_some(())
+    });
+    assert_eq!(deliver(&scene, &connector, "again", scene.olaf), 200);
+    assert_eq!(token_requests(&scene, "refresh_token"), asked);
+}
+
+#[test]
+fn a_kill_between_the_answer_to_a_renewal_and_its_commit_leaves_a_way_back() {
+    for rotation in BOTH {
+        let scene = scene(rotation);
+        let connector = scene.start_connected();
+        let pid = connector.pid();
+        let killed = Arc::new(Mutex::new(false));
+        let told = Arc::clone(&killed);
+        let hook = move |at| {
+            if at == HookPoint::AfterAct {
+                stage::signal("KILL", pid);
+                *told.lock().expect("not poisoned") = true;
+            }
+        };
+        scene.network.plan(token_endpoint(1), Fault::Hook(Arc::new(hook)));
+        scene.network.clock().advance(TOKEN_LIFE);
+        eventually("the kill", || killed.lock().expect("not poisoned").then_some(()));
+        drop(connector);
+        let connector = scene.start();
+        if rotation == Rotation::Strict {
+            wait_for_state(&scene, &connector, "revoked");
+            let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+            assert_eq!(done.status, 200, "{}", done.text());
+        }
+        assert_eq!(deliver(&scene, &connector, "after the kill", scene.olaf), 200);
+    }
+}
+
+#[test]
+fn a_new_pair_that_cannot_be_stored_is_kept_until_it_can() {
+    let scene = scene(Rotation::Strict);
+    let connector = scene.start_connected();
+    let file = database(&scene);
+    file.execute_batch(
+        "CREATE TRIGGER full BEFORE UPDATE OF refresh ON agents \
+         BEGIN SELECT RAISE(ABORT, 'no space'); END",
+    )
+    .expect("a trigger");
+    scene.network.clock().advance(TOKEN_LIFE);
+    eventually("the log to tell", || connector.log().contains("token_not_stored").then_some(()));
+    file.execute_batch("DROP TRIGGER full").expect("dropped");
+    assert_eq!(deliver(&scene, &connector, "with room again", scene.olaf), 200);
+    assert_eq!(token_requests(&scene, "refresh_token"), 1, "asking again would end the chain");
+    wait_for_state(&scene, &connector, "active");
+}
+
+#[test]
+fn what_the_token_endpoint_says_never_rejects_a_delivery() {
+    let faults: [fn() -> Fault; 7] = [
+        || Fault::error(400, "invalid_request", ""),
+        || Fault::error(429, "slow_down", "too often"),
+        || Fault::error(403, "something_new", ""),
+        || Fault::Html(403),
+        || Fault::Html(502),
+        || Fault::Empty,
+        || Fault::WrongType,
+    ];
+    std::thread::scope(|scope| {
+        for fault in faults {
+            scope.spawn(move || {
+                let scene = Scene::new();
+                let connector = scene.start_connected();
+                let name = format!("{:?}", fault());
+                scene.network.plan(token_endpoint(u64::MAX), fault());
+                scene.network.clock().advance(TOKEN_LIFE);
+                accept(&scene, &connector, &name);
+                eventually("an attempt", || (attempts(&connector, &name) > 0).then_some(()));
+                scene.network.clear_plan();
+                wait_until_said(&scene, &name);
+                wait_for_state(&scene, &connector, "active");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_authorization_server_that_comes_back_is_used_again() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    scene.portal.set_oauth_listening(false).expect("stops listening");
+    scene.network.clock().advance(TOKEN_LIFE);
+    accept(&scene, &connector, "waits");
+    let reason = wait_for_state(&scene, &connector, "degraded");
+    assert!(reason.contains("does not answer"), "{reason}");
+    scene.portal.set_oauth_listening(true).expect("listens again");
+    wait_until_said(&scene, "waits");
+    wait_for_state(&scene, &connector, "active");
+}
+
+#[test]
+fn a_portal_that_moved_is_found_at_its_new_address() {
+    let scene = scene(Rotation::Strict);
+    let connector = scene.start_connected();
+    scene.portal.rename().expect("another port");
+    assert_eq!(deliver(&scene, &connector, "to the new address", scene.olaf), 200);
+    scene.portal.write_to(scene.olaf, scene.mira, "found you").expect("writes");
+    eventually("a message at the new address", || {
+        scene.received().iter().any(|text| text.contains("found you")).then_some(())
+    });
+    assert_eq!(token_requests(&scene, "refresh_token"), 1);
+}
+
+#[test]
+fn a_redirect_that_leads_nowhere_costs_few_renewals_and_no_token() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    // A page of a proxy in front of the portal: the address stays what it was.
+    scene.network.plan(When::every("POST /rest/"), Fault::Html(302));
+    wait_for_state(&scene, &connector, "degraded");
+    scene.network.clear_plan();
+    wait_for_state(&scene, &connector, "active");
+    let asked = token_requests(&scene, "refresh_token");
+    assert!(asked <= 1, "{asked} renewals");
+}
+
+#[test]
+fn a_portal_with_limits_is_never_asked_too_often_and_answers_go_first() {
+    let mut scene = Scene::new();
+    scene.set("BITRIX24_RATE", "2/50");
+    scene.portal.world().switches.rate_limit = RateLimit::CLOUD;
+    let people: Vec<u64> =
+        (0..14).map(|n| scene.portal.add_user(User::employee("Person", &n.to_string()))).collect();
+    let connector = scene.start_connected();
+    // Polling every 20 ms has used up its share of the burst by now.
+    eventually("some polls", || (scene.network.calls_of("im.v2.event.get") > 30).then_some(()));
+    std::thread::scope(|scope| {
+        for person in &people {
+            let (scene, connector) = (&scene, &connector);
+            scope.spawn(move || {
+                assert_eq!(deliver(scene, connector, &format!("to-{person}"), *person), 200);
+            });
+        }
+    });
+    let history = scene.network.history();
+    assert_eq!(history.iter().filter(|e| e.error == "QUERY_LIMIT_EXCEEDED").count(), 0);
+}
+
+#[test]
+fn a_plan_without_rest_holds_deliveries_back() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    scene.portal.world().switches.mode = Mode::PlanWithoutRest;
+    accept(&scene, &connector, "held back");
+    let reason = wait_for_state(&scene, &connector, "degraded");
+    assert!(reason.contains("plan"), "{reason}");
+    eventually("an attempt", || {
+        let history = scene.network.history();
+        history.iter().any(|e| e.rest_method == "im.message.add").then_some(())
+    });
+    scene.portal.world().switches.mode = Mode::Normal;
+    wait_until_said(&scene, "held back");
+}
+
+#[test]
+fn a_method_without_its_scope_keeps_the_agent_degraded_while_others_work() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    let lacks = || Fault::error(401, "insufficient_scope", "");
+    scene.network.plan(When::every("/rest/im.message.add"), lacks());
+    accept(&scene, &connector, "needs a scope");
+    let reason = wait_for_state(&scene, &connector, "degraded");
+    assert!(reason.contains("scope for im.message.add"), "{reason}");
+    let polls = || scene.network.calls_of("im.v2.event.get");
+    let before = polls();
+    eventually("some polls that work", || (polls() > before + 5).then_some(()));
+    assert_eq!(wait_for_state(&scene, &connector, "degraded"), reason);
+    let log = connector.log();
+    let after = log.split("state=degraded").last().unwrap_or_default();
+    assert!(!after.contains("agent_state"), "the state goes back and forth: {after}");
+    scene.network.clear_plan();
+    wait_until_said(&scene, "needs a scope");
+    wait_for_state(&scene, &connector, "active");
+}
+
+#[test]
+fn a_mended_identity_works_after_a_restart() {
+    let mut scene = Scene::new();
+    let mut connector = scene.start_connected();
+    connector.terminate().expect("stops");
+    let right = scene.client_secret.clone();
+    scene.set("BITRIX24_CLIENT_SECRET", "not-the-secret");
+    scene.network.clock().advance(TOKEN_LIFE);
+    let mut connector = scene.start();
+    let reason = wait_for_state(&scene, &connector, "revoked");
+    assert!(reason.contains("BITRIX24_CLIENT_SECRET"), "{reason}");
+    connector.terminate().expect("stops");
+    scene.set("BITRIX24_CLIENT_SECRET", &right);
+    let connector = scene.start();
+    wait_for_state(&scene, &connector, "active");
+    assert_eq!(deliver(&scene, &connector, "mended", scene.olaf), 200);
+}
+
+#[test]
+fn a_dismissed_account_stops_its_agent_and_says_why() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    scene.portal.dismiss(scene.mira);
+    let reason = wait_for_state(&scene, &connector, "revoked");
+    assert!(reason.contains("dismissed"), "{reason}");
+    // Another account may take its place, since the one before is gone.
+    let other = scene.portal.add_user(User::employee("Vera", "Neu"));
+    let done = scene.consent(&connector, "helper", other).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
+    wait_for_state(&scene, &connector, "active");
+    assert_eq!(deliver(&scene, &connector, "from Vera", scene.olaf), 200);
+    let chat = scene.portal.private_chat(scene.olaf, other);
+    assert_eq!(scene.portal.shown(chat).last().map(|m| m.author), Some(other));
+    scene.portal.write_to(scene.olaf, other, "welcome").expect("writes");
+    eventually("what is written to the new account", || {
+        scene.received().iter().any(|text| text.contains("welcome")).then_some(())
+    });
+}
+
+#[test]
+fn a_damaged_token_costs_its_agent_a_consent_and_nobody_the_start() {
+    let scene = Scene::new();
+    let mut connector = scene.start_connected();
+    connector.terminate().expect("stops");
+    database(&scene)
+        .execute("UPDATE agents SET access = x'00112233445566778899aabbccddeeff00'", [])
+        .expect("damaged");
+    let connector = scene.start();
+    let reason = wait_for_state(&scene, &connector, "revoked");
+    assert!(reason.contains("consent"), "{reason}");
+    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(deliver(&scene, &connector, "mended", scene.olaf), 200);
+}
+
+#[test]
+fn no_secret_reaches_the_log_or_lies_open_in_the_database() {
+    let scene = scene(Rotation::Strict);
+    let connector = scene.start_connected();
+    scene.network.clock().advance(TOKEN_LIFE);
+    assert_eq!(deliver(&scene, &connector, "planted words", scene.olaf), 200);
+    scene.network.plan(When::first("im.message.add"), Fault::Html(502));
+    scene.network.plan(token_endpoint(1), Fault::ActAndDropAnswer);
+    scene.network.clock().advance(TOKEN_LIFE);
+    wait_for_state(&scene, &connector, "revoked");
+    let mut secrets = vec![
+        scene.client_secret.clone(),
+        SECRET.to_owned(),
+        stage::CONTROL_SECRET.to_owned(),
+        "planted words".to_owned(),
+    ];
+    for exchange in scene.network.history() {
+        let query = exchange.path.split_once('?').map(|(_, query)| query.to_owned());
+        for (name, value) in
+            query.iter().flat_map(|q| q.split('&')).filter_map(|p| p.split_once('='))
+        {
+            if matches!(name, "code" | "refresh_token" | "state") {
+                secrets.push(value.to_owned());
+            }
+        }
+    }
+    assert!(secrets.len() > 6, "codes, states and refresh tokens were seen");
+    // Access tokens go in bodies only, where no proxy logs them.
+    let rest = scene.network.history().into_iter().filter(|e| e.path.starts_with("/rest/"));
+    for exchange in rest.filter(|e| e.fault.is_none()) {
+        assert_eq!((exchange.http_method.as_str(), exchange.auth), ("POST", AuthForm::Body));
+        assert!(!exchange.path.contains('?'), "{}", exchange.path);
+    }
+    let log = connector.log();
+    drop(connector);
+    for secret in &secrets {
+        assert!(!log.contains(secret.as_str()), "{secret:?} is in the log");
+    }
+    for name in ["connector.sqlite3", "connector.sqlite3-wal"] {
+        let bytes = std::fs::read(scene.state_dir().join(name)).unwrap_or_default();
+        for secret in secrets.iter().filter(|secret| *secret != "planted words") {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret:?} is in {name}");
+        }
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+/// The executable started under another umask.
+fn under_umask(scene: &Scene, umask: &str) -> std::path::PathBuf {
+    let script = scene.dir().join(format!("under-{umask}"));
+    let text = format!("#!/bin/sh\numask {umask}\nexec '{BINARY}' \"$@\"\n");
+    std::fs::write(&script, text).expect("a script");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    script
+}
+
+#[test]
+fn files_are_private_whatever_the_umask() {
+    for umask in ["000", "022", "277", "777"] {
+        let mut scene = Scene::new();
+        scene.unset("BITRIX24_CONTROL_SECRET");
+        let script = under_umask(&scene, umask);
+        let connector = scene.start_as(&script);
+        let dir = scene.state_dir();
+        assert_eq!(mode(&dir), 0o700, "umask {umask}");
+        for entry in std::fs::read_dir(&dir).expect("readable") {
+            let path = entry.expect("readable").path();
+            assert_eq!(mode(&path), 0o600, "{} under umask {umask}", path.display());
+        }
+        for name in ["master.key", "control.secret", "connector.sqlite3"] {
+            assert!(dir.join(name).exists(), "{name}");
+        }
+        drop(connector);
+    }
+}
+
+/// Runs the connector, which is expected to end at once; exit code and what it said.
+fn run_to_end(scene: &Scene) -> (Option<i32>, String) {
+    let path = scene.dir().join("told");
+    let told = std::fs::File::create(&path).expect("a file");
+    let mut child = Command::new(BINARY)
+        .arg("run")
+        .env_clear()
+        .envs(scene.settings())
+        .stdout(Stdio::null())
+        .stderr(told)
+        .spawn()
+        .expect("it runs");
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && child.try_wait().expect("its state").is_none() {
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    // Fails only when it has ended, as it should.
+    let _ = child.kill();
+    let status = child.wait().expect("its end");
+    (status.code(), std::fs::read_to_string(&path).expect("what it said"))
+}
+
+#[test]
+fn keys_that_others_can_read_are_refused_with_a_remedy() {
+    for name in ["master.key", "control.secret"] {
+        let mut scene = Scene::new();
+        scene.unset("BITRIX24_CONTROL_SECRET");
+        drop(scene.start());
+        let path = scene.state_dir().join(name);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("opened");
+        let (code, told) = run_to_end(&scene);
+        assert_eq!(code, Some(2), "{told}");
+        assert!(told.contains(&format!("chmod 600 {}", path.display())), "{told}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("closed");
+        drop(scene.start());
+    }
+}
+
+#[test]
+fn a_state_directory_that_others_can_write_is_refused_and_files_are_closed() {
+    let scene = Scene::new();
+    drop(scene.start());
+    let (dir, file) = (scene.state_dir(), scene.state_dir().join("connector.sqlite3"));
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).expect("opened");
+    let (code, told) = run_to_end(&scene);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(&format!("chmod 700 {}", dir.display())), "{told}");
+    // As systemd makes it by default: readable, which the files' own modes answer.
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).expect("readable");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("opened");
+    let connector = scene.start();
+    assert_eq!(mode(&file), 0o600);
+    let status: Value = scene.status(&connector).expect("an answer");
+    assert_eq!(status["agents"][0]["name"], "helper");
+}
