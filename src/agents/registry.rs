@@ -316,8 +316,12 @@ impl Registry {
         match &outcome {
             Ok(_) => {
                 agent.trouble.store(0, Ordering::Relaxed);
-                match agent.still_lacking(method) {
-                    Some(reason) => self.degrade(agent, &reason),
+                // Held until the state is set: what one call finds lacking, another that works must
+                // not declare well a moment later.
+                let mut lacking = agent.lacking();
+                lacking.take_if(|(known, _)| *known == method);
+                match &*lacking {
+                    Some((_, reason)) => self.degrade(agent, reason),
                     None if agent.state() == AgentState::Degraded => {
                         self.set_state(agent, AgentState::Active, "");
                     }
@@ -349,8 +353,9 @@ impl Registry {
                 ),
                 Class::ScopeMissing | Class::MethodMissing if methods::VITAL.contains(&method) => {
                     let reason = lacking_reason(failure.class, method);
+                    let mut lacking = agent.lacking();
                     self.degrade(agent, &reason);
-                    *agent.lacking() = Some((method, reason));
+                    *lacking = Some((method, reason));
                 }
                 Class::Transport | Class::Protocol | Class::PortalTrouble => {
                     let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
@@ -464,15 +469,6 @@ impl Agent {
 
     fn lacking(&self) -> MutexGuard<'_, Option<(&'static str, String)>> {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why a vital method does not work, now that `works` has worked.
-    fn still_lacking(&self, works: &'static str) -> Option<String> {
-        let mut lacking = self.lacking();
-        if lacking.as_ref().is_some_and(|(method, _)| *method == works) {
-            *lacking = None;
-        }
-        lacking.as_ref().map(|(_, reason)| reason.clone())
     }
 
     pub(super) fn state(&self) -> AgentState {
