@@ -347,6 +347,11 @@ impl Registry {
                         failure.code.to_ascii_lowercase()
                     ),
                 ),
+                Class::Certificate if failure.code == oauth::SERVER_NOT_ALLOWED => self.degrade(
+                    agent,
+                    "the agent's authorization server is not in BITRIX24_OAUTH_SERVERS: add it, or \
+                     open a new consent link",
+                ),
                 Class::Certificate => self.degrade(
                     agent,
                     "the portal's certificate is not trusted: set BITRIX24_CA_FILE",

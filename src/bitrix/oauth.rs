@@ -21,6 +21,8 @@ use crate::domain::ids::UserId;
 /// Names for failures and logs.
 const EXCHANGE: &str = "oauth.exchange";
 const REFRESH: &str = "oauth.refresh";
+/// Code of a request that was not made because its server may not see the secret.
+pub const SERVER_NOT_ALLOWED: &str = "server_not_allowed";
 /// Lifetime of an access token when the answer does not say (b24: transport §1.6).
 const ACCESS_LIFETIME_DEFAULT: Duration = Duration::from_secs(3600);
 
@@ -117,7 +119,7 @@ impl OAuth {
     ) -> Result<TokenPair, Failure> {
         let refused =
             |code| failure::failure(method, false, Class::Certificate, Effect::None, code);
-        let mut url = self.server(host).ok_or_else(|| refused("server_not_allowed"))?.clone();
+        let mut url = self.server(host).ok_or_else(|| refused(SERVER_NOT_ALLOWED))?.clone();
         url.set_path("/oauth/token/");
         url.query_pairs_mut()
             .append_pair("grant_type", grant)

@@ -1,5 +1,5 @@
-//! `settings`: every setting with its default, and where its value came from. Secrets are shown as
-//! set or not set.
+//! `settings`: every setting with its value, where that came from, and its default. Secrets are
+//! shown as set or not set.
 
 use crate::cli::Invocation;
 use crate::cli::OK;
@@ -21,8 +21,8 @@ pub fn run(invocation: &Invocation) -> u8 {
         return OK;
     }
     for setting in table::SETTINGS {
-        let source = settings.source(setting.name);
-        say(&format!("{} ({source})\n    {}\n", setting.name, setting.meaning));
+        let (value, source) = (settings.value(setting), settings.source(setting.name));
+        say(&format!("{}: {value} ({source})\n    {}\n", setting.name, setting.meaning));
         say(&format!("    default: {}\n", setting.default));
     }
     for warning in &settings.warnings {

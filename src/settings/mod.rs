@@ -29,6 +29,7 @@ use crate::limits;
 use crate::settings::read::Reader;
 use crate::settings::read::SettingError;
 use crate::settings::read::Source;
+use crate::settings::read::Sourced;
 use crate::vault;
 
 /// The portal's local application.
@@ -105,22 +106,37 @@ pub struct Settings {
     pub log_format: Format,
     /// What to tell the operator at start: unknown names, settings without effect.
     pub warnings: Vec<String>,
-    /// Where each value came from, in the table's order.
-    pub sources: Vec<(&'static str, Source)>,
+    /// Where each value came from.
+    pub sources: Vec<Sourced>,
 }
 
 impl Settings {
     /// Where a setting's value came from.
     pub fn source(&self, name: &str) -> &'static str {
-        let found = self.sources.iter().find(|(known, _)| *known == name);
-        found.map_or(Source::Default, |(_, source)| *source).as_str()
+        self.sourced(name).map_or(Source::Default, |sourced| sourced.source).as_str()
     }
 
-    /// Every setting with its default and source, without any value of a secret.
+    /// The value in force, for people; of a secret only whether it is set.
+    pub fn value(&self, setting: &table::Setting) -> String {
+        let sourced = self.sourced(setting.name);
+        let set = sourced.is_some_and(|sourced| sourced.source != Source::Default);
+        match (setting.secret, sourced.and_then(|sourced| sourced.text.clone())) {
+            (true, _) => if set { "set" } else { "not set" }.to_owned(),
+            (false, Some(text)) => text,
+            (false, None) => setting.default.to_owned(),
+        }
+    }
+
+    fn sourced(&self, name: &str) -> Option<&Sourced> {
+        self.sources.iter().find(|sourced| sourced.name == name)
+    }
+
+    /// Every setting with its value, default and source; of secrets only whether they are set.
     pub fn describe(&self) -> serde_json::Value {
         let rows = table::SETTINGS.iter().map(|setting| {
             serde_json::json!({
                 "name": setting.name,
+                "value": self.value(setting),
                 "source": self.source(setting.name),
                 "secret": setting.secret,
                 "default": setting.default,

@@ -35,6 +35,17 @@ impl Source {
     }
 }
 
+/// One setting as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its value came from.
+    pub source: Source,
+    /// The value as given; `None` when nothing was, and for secrets.
+    pub text: Option<String>,
+}
+
 /// One malformed setting. Its text never repeats the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError {
@@ -64,8 +75,8 @@ pub struct Reader {
     file: HashMap<String, String>,
     /// Every malformed setting met so far, in order of reading.
     pub errors: Vec<SettingError>,
-    /// Where each setting read so far came from, and its text (secrets left out).
-    pub sources: Vec<(&'static str, Source)>,
+    /// Where each setting read so far came from, and its text (never a secret's).
+    pub sources: Vec<Sourced>,
     read: HashSet<&'static str>,
 }
 
@@ -87,7 +98,9 @@ impl Reader {
             (None, None) => (None, Source::Default),
         };
         if self.read.insert(name) {
-            self.sources.push((name, source));
+            let open = table::find(name).is_some_and(|setting| !setting.secret);
+            let text = value.clone().filter(|_| open);
+            self.sources.push(Sourced { name, source, text });
         }
         value
     }

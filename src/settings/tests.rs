@@ -118,11 +118,28 @@ fn secrets_are_never_printed() {
         ("BITRIX24_CONTROL_SECRET", "planted-4"),
     ])
     .expect("valid");
-    let shown = format!("{settings:?}");
+    let shown = format!("{settings:?} {}", settings.describe());
     assert!(!shown.contains("planted") && !shown.contains("cGxhbnRlZC"), "{shown}");
     let errors = read(&[("BITRIX24_MASTER_KEY", "planted-3")]).expect_err("no key");
     let told = errors[0].to_string();
     assert!(told.contains("openssl rand -base64 32") && !told.contains("planted"), "{told}");
+}
+
+#[test]
+fn values_in_force_are_told_with_their_source() {
+    let pairs = [("BITRIX24_CHANNEL", "b24"), ("BITRIX24_CLIENT_SECRET", "planted")];
+    let settings = read(&pairs).expect("valid");
+    let told = settings.describe();
+    let rows = told["settings"].as_array().expect("rows");
+    assert_eq!(rows.len(), SETTINGS.len());
+    let of = |name: &str| {
+        let row = rows.iter().find(|row| row["name"] == name).expect("a row");
+        (row["value"].as_str().expect("text"), row["source"].as_str().expect("text"))
+    };
+    assert_eq!(of("BITRIX24_CHANNEL"), ("b24", "environment"));
+    assert_eq!(of("BITRIX24_RATE"), ("auto", "default"));
+    assert_eq!(of("BITRIX24_CLIENT_SECRET"), ("set", "environment"));
+    assert_eq!(of("BITRIX24_MASTER_KEY"), ("not set", "default"));
 }
 
 #[test]

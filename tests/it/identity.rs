@@ -396,6 +396,19 @@ fn a_mended_identity_works_after_a_restart() {
 }
 
 #[test]
+fn a_server_that_may_not_see_the_secret_any_more_is_not_asked() {
+    let mut scene = Scene::new();
+    let mut connector = scene.start_connected();
+    connector.terminate().expect("stops");
+    scene.set("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info");
+    scene.network.clock().advance(TOKEN_LIFE);
+    let connector = scene.start();
+    let reason = wait_for_state(&scene, &connector, "degraded");
+    assert!(reason.contains("BITRIX24_OAUTH_SERVERS"), "{reason}");
+    assert_eq!(token_requests(&scene, "refresh_token"), 0);
+}
+
+#[test]
 fn a_dismissed_account_stops_its_agent_and_says_why() {
     let scene = Scene::new();
     let connector = scene.start_connected();
