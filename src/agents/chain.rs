@@ -49,9 +49,10 @@ pub struct Identity {
 }
 
 /// The chain of one agent.
-#[derive(Default)]
 pub struct Chain {
     state: Mutex<State>,
+    /// How long it rests after failures.
+    rests: Backoff,
     settled: Condvar,
     /// Held while an identity goes to the database and then into `state`, never on the network.
     writing: Mutex<()>,
@@ -94,7 +95,12 @@ pub struct Permit<'a> {
 impl Chain {
     /// A chain with the pair that the database has.
     pub fn new(identity: Option<Identity>) -> Chain {
-        Chain { state: Mutex::new(State { identity, ..State::default() }), ..Chain::default() }
+        Chain {
+            state: Mutex::new(State { identity, ..State::default() }),
+            rests: REST,
+            settled: Condvar::new(),
+            writing: Mutex::new(()),
+        }
     }
 
     /// The identity as it is now.
@@ -190,7 +196,7 @@ impl Permit<'_> {
     pub fn failed(self, failure: &Failure) {
         let mut state = self.chain.state();
         let failures = state.rest.as_ref().map_or(1, |rest| rest.failures.saturating_add(1));
-        let rest = REST.delay(failures, u64::from_le_bytes(crypto::random()));
+        let rest = self.chain.rests.delay(failures, u64::from_le_bytes(crypto::random()));
         let until = Instant::now() + rest;
         state.rest = Some(Rest { failures, until, failure: failure.clone() });
     }
@@ -207,6 +213,7 @@ impl Drop for Permit<'_> {
 mod tests {
     use std::sync::atomic::AtomicU32;
     use std::sync::atomic::Ordering;
+    use std::time::Duration;
 
     use url::Url;
 
@@ -220,6 +227,7 @@ mod tests {
     use crate::domain::failure::Failure;
     use crate::domain::ids::MemberId;
     use crate::domain::ids::UserId;
+    use crate::domain::retry::Backoff;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.to_owned())
@@ -279,7 +287,9 @@ mod tests {
 
     #[test]
     fn a_failed_renewal_is_not_begun_anew_by_those_who_waited_or_come_next() {
-        let chain = Chain::new(Some(identity("old")));
+        // So long that no thread comes late.
+        let rests = Backoff { first: Duration::from_secs(3600), most: Duration::from_secs(3600) };
+        let chain = Chain { rests, ..Chain::new(Some(identity("old"))) };
         let (tried, told) = (AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..16 {
@@ -308,7 +318,7 @@ mod tests {
         let chain = Chain::new(Some(identity("old")));
         drop(chain.turn(&secret("old")));
         assert!(matches!(chain.turn(&secret("old")), Turn::Renew(..)));
-        assert!(matches!(Chain::default().turn(&secret("old")), Turn::Nothing));
+        assert!(matches!(Chain::new(None).turn(&secret("old")), Turn::Nothing));
     }
 
     #[test]

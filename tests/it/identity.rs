@@ -81,13 +81,15 @@ fn accept(scene: &Scene, connector: &Connector, id: &str) {
     assert_eq!(answer.status, 202, "{}", answer.text());
 }
 
-/// How often a delivery was attempted.
-fn attempts(connector: &Connector, id: &str) -> u64 {
+/// Waits until an attempt at a delivery has ended in vain.
+fn wait_for_failed_attempt(connector: &Connector, id: &str) {
     let url = stage::deliver_url(connector).replace("/Deliver", "/GetDelivery");
     let headers = [("X-AIHummer-Inbound-Secret", SECRET)];
     let body = json!({ "delivery_id": id });
-    let answer = client::post_json(&url, &headers, &body, Duration::from_secs(30));
-    answer.expect("an answer").json()["attempts"].as_u64().unwrap_or(0)
+    eventually("an attempt to fail", || {
+        let answer = client::post_json(&url, &headers, &body, Duration::from_secs(30));
+        answer.expect("an answer").json()["failure"].is_object().then_some(())
+    });
 }
 
 fn said(scene: &Scene) -> Vec<String> {
@@ -229,7 +231,7 @@ fn what_the_token_endpoint_says_never_rejects_a_delivery() {
                 scene.network.plan(token_endpoint(u64::MAX), fault());
                 scene.network.clock().advance(TOKEN_LIFE);
                 accept(&scene, &connector, &name);
-                eventually("an attempt", || (attempts(&connector, &name) > 0).then_some(()));
+                wait_for_failed_attempt(&connector, &name);
                 scene.network.clear_plan();
                 wait_until_said(&scene, &name);
                 wait_for_state(&scene, &connector, "active");
@@ -349,10 +351,7 @@ fn a_plan_without_rest_holds_deliveries_back() {
     accept(&scene, &connector, "held back");
     let reason = wait_for_state(&scene, &connector, "degraded");
     assert!(reason.contains("plan"), "{reason}");
-    eventually("an attempt", || {
-        let history = scene.network.history();
-        history.iter().any(|e| e.rest_method == "im.message.add").then_some(())
-    });
+    wait_for_failed_attempt(&connector, "held back");
     scene.portal.world().switches.mode = Mode::Normal;
     wait_until_said(&scene, "held back");
 }
