@@ -8,7 +8,6 @@ use std::path::Path;
 
 use aihummer_bitrix24::sim::client;
 use aihummer_bitrix24::sim::stage::Connector;
-use aihummer_bitrix24::sim::stage::Stage;
 
 use crate::support::PATIENCE;
 use crate::support::eventually;
@@ -37,8 +36,7 @@ fn short_of_descriptors(dir: &Path, count: u32) -> std::path::PathBuf {
 #[test]
 fn running_out_of_descriptors_closes_no_listener() {
     let scene = Scene::new();
-    let dir = scene.log_path().with_file_name("");
-    let connector = Stage::start(&scene, &short_of_descriptors(&dir, 64)).expect("starts");
+    let connector = scene.start_as(&short_of_descriptors(scene.dir(), 64));
     for _ in 0..3 {
         let crowd: Vec<TcpStream> =
             (0..150).filter_map(|_| connect(&connector, "consent")).collect();

@@ -83,7 +83,7 @@ fn accept(scene: &Scene, connector: &Connector, id: &str) {
 
 /// Waits until an attempt at a delivery has ended in vain.
 fn wait_for_failed_attempt(connector: &Connector, id: &str) {
-    let url = stage::deliver_url(connector).replace("/Deliver", "/GetDelivery");
+    let url = connector.deliver_url().replace("/Deliver", "/GetDelivery");
     let headers = [("X-AIHummer-Inbound-Secret", SECRET)];
     let body = json!({ "delivery_id": id });
     eventually("an attempt to fail", || {

@@ -9,7 +9,7 @@ use crate::support::scene::Scene;
 #[test]
 fn systemd_hears_ready_then_alive_then_stopping() {
     let mut scene = Scene::new();
-    let path = scene.log_path().with_file_name("notify");
+    let path = scene.dir().join("notify");
     let manager = UnixDatagram::bind(&path).expect("a socket");
     manager.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let hear = || {

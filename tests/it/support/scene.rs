@@ -49,7 +49,12 @@ impl Scene {
 
     /// Starts the connector and tells the gateway where it is.
     pub fn start(&self) -> Connector {
-        self.stage.start(Path::new(BINARY)).expect("the connector starts")
+        self.start_as(Path::new(BINARY))
+    }
+
+    /// The same through another executable, such as a script around it.
+    pub fn start_as(&self, binary: &Path) -> Connector {
+        self.stage.start(binary).expect("the connector starts")
     }
 
     /// Runs the connector with settings that it refuses, to its end.
