@@ -73,6 +73,11 @@ fn person_name(id: UserId, person: &Value) -> String {
     }
 }
 
+/// Whether a PHP array has this key when it is a list.
+fn is_index(key: &String) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Names of the scopes that the token really has (b24: transport §1.5: the token answer lies).
 pub fn scope() -> Call<Vec<String>> {
     Call {
@@ -84,7 +89,9 @@ pub fn scope() -> Call<Vec<String>> {
             let listed: Vec<&Value> = match result {
                 Value::Array(listed) => listed.iter().collect(),
                 // A PHP array that lost an entry in its middle; an empty one is a list.
-                Value::Object(listed) if !listed.is_empty() => listed.values().collect(),
+                Value::Object(listed) if !listed.is_empty() && listed.keys().all(is_index) => {
+                    listed.values().collect()
+                }
                 _ => return None,
             };
             let names = listed.iter().filter_map(|name| name.as_str().map(str::to_owned));

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 
 use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::When;
@@ -361,6 +362,7 @@ fn a_wrong_or_lost_master_key_is_told_and_changes_nothing() {
     assert!(!key.exists(), "a key that opens nothing was made up");
 
     fs::write(&key, kept).expect("written");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("private again");
     let connector = scene.start();
     let answer = scene.send(&connector, "d-1", "back again").expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());

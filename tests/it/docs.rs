@@ -426,7 +426,7 @@ fn every_state_and_reason_is_told() {
     let told = [
         (&operate, "## Agent states", "src/domain/agent.rs", "fn as_str", false),
         (&operate, "## Agent states", "src/agents/registry.rs", "fn heed", true),
-        (&operate, "## Agent states", "src/agents/registry.rs", "fn missing_reason", true),
+        (&operate, "## Agent states", "src/agents/registry.rs", "fn lacking_reason", true),
         (&operate, "## Agent states", "src/agents/registry.rs", "fn lost_reason", true),
         (&operate, "## /readyz", "src/api/control.rs", "fn reasons", true),
         (&operate, "## /readyz", "src/app/build.rs", "fn gateway_reason", true),

@@ -272,7 +272,7 @@ fn roots_come_from_the_named_bundle_and_the_ca_file() {
         let path = dir.join(format!("ca-{}-{n}.pem", std::process::id()));
         std::fs::write(&path, text).expect("written");
         let problem = roots(None, Some(&path)).expect_err("no certificate");
-        assert!(problem.starts_with("BITRIX24_CA_FILE "), "{problem}");
+        assert!(problem.starts_with("BITRIX24_CA_FILE: "), "{problem}");
         let _ = std::fs::remove_file(&path);
     }
     let problem = roots(None, Some(&data("server.key"))).expect_err("a key is no certificate");
