@@ -2,8 +2,8 @@
 //! them, and stops everything in two phases. Decides nothing about messages. Called by `cli`.
 //!
 //! Start: signals blocked, then store, vault, agents, flows, and the listeners last, because their
-//! handlers need the others; a taken port ends what was started. Stop: refuse new work and let work in flight finish, then close
-//! and join; the store last, with a checkpoint.
+//! handlers need the others; a taken port ends what was started. Stop: refuse new work and let work
+//! in flight finish, then close and join; the store last, with a checkpoint.
 
 mod build;
 mod watchdog;

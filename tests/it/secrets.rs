@@ -4,6 +4,8 @@
 //! in in the bytes on its disk.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::When;
@@ -184,13 +186,16 @@ fn no_secret_no_message_and_no_name_leaves_by_log_page_error_or_disk() {
     }
 }
 
-/// Asserts that nothing in the state directory lets anybody in.
+/// Asserts that nothing in the state directory lets anybody in, nor lets others in to it.
 fn assert_sealed(scene: &Scene, secrets: &[String]) {
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&scene.state_dir()), 0o700);
     let mut files = 0;
     for entry in fs::read_dir(scene.state_dir()).expect("a directory") {
         let path = entry.expect("an entry").path();
         let bytes = fs::read(&path).expect("a file");
         files += 1;
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
         for secret in secrets {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!found, "{secret:?} is in {}", path.display());
