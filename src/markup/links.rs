@@ -115,15 +115,15 @@ fn next_address(text: &str, from: usize) -> Option<usize> {
 fn address_length(text: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || "<>\"`{}|\\^[]«»“”*".contains(c);
     let mut address = &text[..text.find(ends).unwrap_or(text.len())];
-    loop {
-        let shorter = address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '_', '~']);
-        let open = shorter.matches('(').count();
-        let closed = shorter.matches(')').count();
-        let shorter =
-            if closed > open { shorter.strip_suffix(')') } else { None }.unwrap_or(shorter);
-        if shorter.len() == address.len() {
-            return address.len();
+    let open = address.matches('(').count();
+    let mut closed = address.matches(')').count();
+    while let Some(last) = address.chars().next_back() {
+        match last {
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '_' | '~' => {}
+            ')' if closed > open => closed -= 1,
+            _ => break,
         }
-        address = shorter;
+        address = &address[..address.len() - last.len_utf8()];
     }
+    address.len()
 }

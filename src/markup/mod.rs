@@ -17,6 +17,8 @@ mod split;
 pub use readback::mentioned;
 pub use readback::read_back;
 
+use crate::limits;
+
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -40,12 +42,24 @@ pub struct Mentions {
 pub fn render(text: &str, format: Format, mentions: &Mentions) -> Vec<String> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
     let lines = match format {
+        Format::Markdown if too_deep(&text) => parse::plain(&text),
         Format::Markdown => parse::markdown(&text, mentions),
         Format::Plain => parse::plain(&text),
         Format::Bbcode => parse::raw(&text),
     };
     let parts = split::parts(lines).into_iter().map(|part| emit::finish(part, format));
     parts.filter(|part| has_visible(part)).collect()
+}
+
+/// Whether a line begins with more marks of quotes and lists than anybody means.
+fn too_deep(text: &str) -> bool {
+    text.split('\n').any(|line| {
+        let mark = |c: char| c.is_ascii_digit() || " \t>-+*.)".contains(c);
+        let begin = &line[..line.find(|c| !mark(c)).unwrap_or(line.len())];
+        // A list's mark has a blank behind it; a rule of dashes has not.
+        let lists = begin.split([' ', '\t']).filter(|word| !word.is_empty()).count();
+        begin.matches('>').count().max(lists) > limits::MARKUP_NESTING_READ_MAX
+    })
 }
 
 fn has_visible(part: &str) -> bool {

@@ -2,6 +2,8 @@
 //! (quotes, lists) and a stack of styles. Never fails: what it does not know stays readable text.
 //! Knows no BB-code and makes nothing inert; `emit` does.
 
+use std::collections::HashMap;
+
 use pulldown_cmark::CodeBlockKind;
 use pulldown_cmark::Event;
 use pulldown_cmark::Options;
@@ -27,6 +29,8 @@ const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
 const RULE: &str = "—————";
 /// Digits of footnote marks.
 const SUPERSCRIPT: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+/// Containers that are told apart: what is shown of lists, each with its item, and of quotes.
+const CONTAINERS_MAX: usize = 3 * limits::MARKUP_DEPTH_MAX;
 /// What stands for a picture in front of its description; pictures are not loaded from elsewhere.
 const IMAGE_MARK: &str = "🖼 ";
 
@@ -80,16 +84,22 @@ struct Table {
 struct Machine {
     mentions: Mentions,
     lines: Vec<Line>,
+    /// At most [`CONTAINERS_MAX`]; those deeper inside are only counted, so that no line costs more
+    /// for what it is inside of.
     containers: Vec<Container>,
+    deeper: usize,
     styles: Vec<Style>,
     /// For each open inline tag, whether it pushed a style.
     pushed: Vec<bool>,
+    /// How many did.
+    markdown_styles: usize,
     /// Addresses to be written behind a link's text, because they cannot be links.
     behind: Vec<Option<String>>,
     runs: Vec<Run>,
     code: Option<String>,
     table: Option<Table>,
-    footnotes: Vec<String>,
+    /// Their numbers by label, in order of appearance.
+    footnotes: HashMap<String, usize>,
 }
 
 impl Machine {
@@ -98,13 +108,15 @@ impl Machine {
             mentions,
             lines: Vec::new(),
             containers: Vec::new(),
+            deeper: 0,
             styles: Vec::new(),
             pushed: Vec::new(),
+            markdown_styles: 0,
             behind: Vec::new(),
             runs: Vec::new(),
             code: None,
             table: None,
-            footnotes: Vec::new(),
+            footnotes: HashMap::new(),
         }
     }
 
@@ -150,7 +162,7 @@ impl Machine {
             }
             Tag::BlockQuote(_) => {
                 self.border();
-                self.containers.push(Container::Quote);
+                self.enter(Container::Quote);
             }
             Tag::CodeBlock(kind) => {
                 self.end_line();
@@ -164,17 +176,17 @@ impl Machine {
                 if !self.in_list() {
                     self.border();
                 }
-                self.containers.push(Container::List(start));
+                self.enter(Container::List(start));
             }
             Tag::Item => {
                 self.end_line();
                 let mark = self.item_mark();
-                self.containers.push(Container::Item { mark: Some(mark) });
+                self.enter(Container::Item { mark: Some(mark) });
             }
             Tag::FootnoteDefinition(label) => {
                 self.border();
                 let mark = format!("{} ", self.footnote_mark(&label));
-                self.containers.push(Container::Item { mark: Some(mark) });
+                self.enter(Container::Item { mark: Some(mark) });
             }
             Tag::Table(_) => {
                 self.border();
@@ -203,7 +215,7 @@ impl Machine {
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item | TagEnd::FootnoteDefinition => {
                 self.end_line();
-                self.containers.pop();
+                self.leave();
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.runs);
@@ -272,6 +284,22 @@ impl Machine {
         }
     }
 
+    fn enter(&mut self, container: Container) {
+        if self.deeper > 0 || self.containers.len() == CONTAINERS_MAX {
+            self.deeper += 1;
+        } else {
+            self.containers.push(container);
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.deeper > 0 {
+            self.deeper -= 1;
+        } else {
+            self.containers.pop();
+        }
+    }
+
     fn open(&mut self, style: Style) {
         let nested = self
             .styles
@@ -281,6 +309,7 @@ impl Machine {
         let push = !nested && self.styles.len() < limits::MARKUP_DEPTH_MAX;
         if push {
             self.styles.push(style);
+            self.markdown_styles += 1;
         }
         self.pushed.push(push);
     }
@@ -288,6 +317,7 @@ impl Machine {
     fn close(&mut self) {
         if self.pushed.pop() == Some(true) {
             self.styles.pop();
+            self.markdown_styles -= 1;
         }
     }
 
@@ -366,15 +396,12 @@ impl Machine {
 
     /// Whether the style at this place belongs to Markdown, which closes it itself.
     fn pushed_by_markdown(&self, at: usize) -> bool {
-        at < self.pushed.iter().filter(|pushed| **pushed).count()
+        at < self.markdown_styles
     }
 
     fn footnote_mark(&mut self, label: &str) -> String {
-        let known = self.footnotes.iter().position(|known| known == label);
-        let number = known.unwrap_or_else(|| {
-            self.footnotes.push(label.to_owned());
-            self.footnotes.len() - 1
-        }) + 1;
+        let next = self.footnotes.len() + 1;
+        let number = *self.footnotes.entry(label.to_owned()).or_insert(next);
         let digits = number.to_string();
         digits.bytes().map(|digit| SUPERSCRIPT[usize::from(digit - b'0')]).collect()
     }
@@ -466,7 +493,8 @@ impl Machine {
     fn end_row(&mut self) {
         let Some(table) = &mut self.table else { return };
         let row = std::mem::take(&mut table.row);
-        let head = table.head.clone();
+        let head = &table.head;
+        let mut first = true;
         let mut runs = Vec::new();
         let plain = |text: &str| Run { text: text.to_owned(), styles: Vec::new(), code: false };
         for (column, cell) in row.into_iter().enumerate() {
@@ -477,8 +505,8 @@ impl Machine {
             if cell.is_empty() {
                 continue;
             }
-            let first = runs.iter().all(|run| run.styles.contains(&Style::Bold));
             runs.push(plain(if first { " — " } else { "; " }));
+            first = false;
             if let Some(title) = head.get(column).filter(|title| !title.is_empty()) {
                 runs.extend(title.iter().cloned());
                 runs.push(plain(": "));

@@ -2,10 +2,14 @@
 //! clients put into a message, undone (b24: messenger §10.2, §10.4). Also whom a message addresses.
 //! Pure and total.
 
+use crate::limits;
 use crate::markup::defang::ZWSP;
 
 /// A run of dashes of this length frames a quote.
 const FRAME: usize = 54;
+
+/// Longest tag that is one: the longest address that browsers take, and its name.
+const TAG_BYTES_MAX: usize = limits::MARKUP_ADDRESS_BYTES_MAX + 16;
 
 /// Markdown of a message as the portal returns it.
 pub fn read_back(bbcode: &str) -> String {
@@ -93,10 +97,11 @@ fn quotes(text: &str) -> String {
 fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let mut absent = Vec::new();
     while let Some(start) = rest.find('[') {
         push_text(&rest[..start], &mut out);
         rest = &rest[start..];
-        match tag(rest) {
+        match tag(rest, &mut absent) {
             Some((written, length)) => {
                 out.push_str(&written);
                 rest = &rest[length..];
@@ -116,15 +121,30 @@ fn push_text(text: &str, out: &mut String) {
 }
 
 /// What a tag at the beginning of `text` becomes, and how long it is; `None` when it is no tag.
-fn tag(text: &str) -> Option<(String, usize)> {
-    let end = text.find(']')?;
+/// `absent` are the closing tags that are known not to come any more, so that each is looked for in
+/// vain once only.
+fn tag(text: &str, absent: &mut Vec<String>) -> Option<(String, usize)> {
+    let mut bytes = text.bytes().take(TAG_BYTES_MAX).enumerate().skip(1);
+    let (mut end, mut mark) = bytes.find(|(_, byte)| matches!(byte, b'=' | b'[' | b']'))?;
+    if mark == b'=' {
+        (end, mark) = bytes.find(|(_, byte)| *byte == b']')?;
+    }
+    if mark == b'[' {
+        return None;
+    }
     let inside = &text[1..end];
     let (name, value) = match inside.split_once('=') {
         Some((name, value)) => (name.to_ascii_lowercase(), Some(value)),
         None => (inside.trim().to_ascii_lowercase(), None),
     };
-    let whole = |close: &str| {
-        let length = find(&text[end + 1..], close)?;
+    let mut whole = |close: &str| {
+        if absent.iter().any(|known| known == close) {
+            return None;
+        }
+        let Some(length) = find(&text[end + 1..], close) else {
+            absent.push(close.to_owned());
+            return None;
+        };
         Some((&text[end + 1..end + 1 + length], end + 1 + length + close.len()))
     };
     let bare = name.split(' ').next().unwrap_or_default();

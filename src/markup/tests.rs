@@ -243,6 +243,30 @@ fn hostile_repetition_ends_and_stays_small() {
     }
 }
 
+/// With work that grew like the square of the length, each of these would take minutes.
+#[test]
+fn the_longest_hostile_texts_end_too() {
+    let most = limits::DELIVERY_TEXT_BYTES_MAX;
+    let fill = |piece: &str| piece.repeat(most / piece.len());
+    let lazy = format!("{}a\n{}", "> ".repeat(most / 4), "b\n".repeat(most / 4));
+    let row =
+        format!("|{}\n|{}\n{}", "a|".repeat(20_000), "-|".repeat(20_000), "b\n".repeat(50_000));
+    let notes: String = (0..12_000).map(|n| format!("[^{n}]: a\n\n[^{n}] ")).collect();
+    let address = format!("http://a.example/{}", ")".repeat(most - 20));
+    for text in [fill(">"), fill("> "), fill("1. "), fill("- > "), lazy, row, notes, address] {
+        let parts = markdown(&format!("{text}\n\nthe end"));
+        for part in &parts {
+            let chars = part.chars().count();
+            assert!(chars <= limits::MARKUP_PART_CHARS_MAX, "{chars}: {text:.60}");
+        }
+        assert!(parts.last().is_some_and(|part| part.ends_with("the end")), "{text:.60}");
+    }
+    for piece in ["[", "[USER=1]", "[url]", "[b", "![", "[CHAT=1][url=http://a]"] {
+        let text = fill(piece);
+        assert_eq!(read_back(&text), text.trim(), "{piece}");
+    }
+}
+
 #[test]
 fn nothing_visible_is_nothing() {
     for text in ["", " \n\t ", "\u{200b}", "<!-- x -->", "\u{0}", "# \n"] {

@@ -304,6 +304,26 @@ fn every_form_of_a_good_call_is_understood_and_shown_once() {
     assert_eq!(scene.said_by_agent(chat).len(), calls.len());
 }
 
+/// Each of these once held a listener's thread for minutes.
+#[test]
+fn a_hostile_text_costs_no_more_than_its_length() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    // Whether it can be shown is not asked here.
+    scene.portal.set_listening(false).expect("it stops listening");
+    let target = format!("helper/{}", scene.olaf);
+    let later = [JSON, PROOF, ("Prefer", "respond-async")];
+    for (number, piece) in [">", "> ", "1. ", "[", "![](", "*a_"].iter().enumerate() {
+        let text = piece.repeat(300_000 / piece.len());
+        let body = json!({"delivery_id": number, "external_id": target, "text": text}).to_string();
+        let answer = ask(&connector, ("POST", DELIVER), &later, body.as_bytes());
+        let answered = matches!(answer.status, 202) || answer.json()["code"] == "invalid_argument";
+        assert!(answered, "{piece}: {}", answer.text());
+    }
+    let answer = ask(&connector, ("GET", "/healthz"), &[], b"");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
 #[test]
 fn an_impatient_caller_is_told_so_and_may_join_later() {
     let scene = Scene::new();
