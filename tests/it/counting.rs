@@ -158,8 +158,10 @@ impl Run {
                 let (killed, pid) = (Arc::clone(&self.killed), Arc::clone(&self.pid));
                 let hook = move |at: HookPoint| {
                     if at == point {
-                        stage::signal("KILL", pid.load(Ordering::SeqCst));
+                        let pid = pid.load(Ordering::SeqCst);
+                        // Noted first, so that whoever finds it dead finds out why.
                         killed.store(true, Ordering::SeqCst);
+                        stage::signal("KILL", pid);
                     }
                 };
                 network.plan(When::Nth(self.n), Fault::Hook(Arc::new(hook)));
@@ -220,6 +222,18 @@ impl Run {
         });
     }
 
+    /// What met a failure at the very end is still due; gives it its time. Whether nothing is due
+    /// any more.
+    fn settle(&mut self) -> bool {
+        self.wait(|run| {
+            let status = run.scene.status(&run.connector);
+            let empty = status.is_some_and(|status| {
+                status["outbox"]["pending"] == 0 && status["deliveries"]["unfinished"] == 0
+            });
+            empty && !run.killed.load(Ordering::SeqCst)
+        })
+    }
+
     /// From the first word to the exit of the connector.
     fn talk(mut self) -> Verdict {
         let (olaf, mira, group) = (self.scene.olaf, self.scene.mira, self.group);
@@ -236,23 +250,21 @@ impl Run {
         // An outage that began with the last exchanges gets its time.
         self.wait(|run| run.outage_began.is_none_or(|began| began.elapsed() >= OUTAGE));
         self.scene.network.clear_plan();
-        // What met a failure at the very end is still due; it gets its time too.
-        let settled = self.wait(|run| {
-            let status = run.scene.status(&run.connector);
-            let empty = status.is_some_and(|status| {
-                status["outbox"]["pending"] == 0 && status["deliveries"]["unfinished"] == 0
-            });
-            empty && !run.killed.load(Ordering::SeqCst)
-        });
         let mut verdict = Verdict::default();
-        if !settled {
+        if !self.settle() {
             verdict.wrong.push("the queues did not run empty".to_owned());
+        }
+        let mut stopped = self.connector.terminate();
+        if self.killed.load(Ordering::SeqCst) {
+            // By an exchange that was under way when the plan was cleared.
+            self.settle();
+            stopped = self.connector.terminate();
+        }
+        if !stopped.is_ok_and(|status| status.success()) {
+            verdict.wrong.push("the connector did not stop with exit code 0".to_owned());
         }
         check_gateway(&self.scene, &mut verdict);
         check_portal(&self.scene, group, &mut verdict);
-        if !self.connector.terminate().is_ok_and(|status| status.success()) {
-            verdict.wrong.push("the connector did not stop with exit code 0".to_owned());
-        }
         check_database(&self.scene, &mut verdict);
         let history = self.scene.network.history();
         verdict.hit = history.iter().any(|exchange| exchange.fault.is_some());
