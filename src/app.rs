@@ -14,7 +14,7 @@ use crossbeam_channel::Receiver;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::base::signals::StopSignals;
+use crate::base::sys::StopSignals;
 use crate::base::systemd::Systemd;
 use crate::base::threads::Exit;
 use crate::base::threads::Exits;

@@ -14,6 +14,8 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 /// Connections one listener keeps open, each with a thread. One more closes the one that waited
 /// longest for its peer; a 503 is left for when every one of them is owed an answer.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
+/// Connections that wait in the kernel to be accepted; accepting takes a fraction of a millisecond.
+pub const HTTP_QUEUE: i32 = 1024;
 /// Bytes of a request's body kept in memory while it is read; a longer one goes to an unlinked
 /// file, so that all connections of a listener together hold at most 16 MiB.
 pub const HTTP_BODY_MEMORY_BYTES_MAX: usize = 64 * 1024;
@@ -38,7 +40,7 @@ pub const HTTP_DELIVER_WORKERS: usize = 4;
 /// See [`HTTP_DELIVER_WORKERS`].
 pub const HTTP_CONTROL_WORKERS: usize = 2;
 /// See [`HTTP_DELIVER_WORKERS`]; consent exchanges a code on its worker, hence more than one.
-pub const HTTP_CONSENT_WORKERS: usize = 2;
+pub const HTTP_CONSENT_WORKERS: usize = 4;
 
 // ---- process --------------------------------------------------------------------------------
 

@@ -22,6 +22,16 @@ pub(crate) fn health() -> Reply {
     Reply::json(200, &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
+/// What a caller is told whose request could not be read: it says what is wrong with it, or with us.
+pub(crate) fn unread(status: u16, why: &str) -> Reply {
+    match status {
+        503 => Problem::unavailable(why).reply(),
+        500 => Problem::new(status, "internal", why).reply(),
+        408 => Problem::new(status, "deadline_exceeded", why).reply(),
+        _ => Problem::new(status, "invalid_argument", why).reply(),
+    }
+}
+
 /// The action of a request, or the answer to one that has none.
 pub(crate) fn action(listener: Listener, request: &Request) -> Result<Action, Reply> {
     routes::route(listener, request.method, &request.path).map_err(|refused| match refused {

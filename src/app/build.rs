@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::agents::consent::Consents;
 use crate::agents::refresh::Refresh;
 use crate::agents::registry::Registry;
+use crate::api;
 use crate::api::consent::ConsentListener;
 use crate::api::control::ControlListener;
 use crate::api::deliver::DeliverListener;
@@ -27,9 +28,10 @@ use crate::bitrix::transport::TransportOptions;
 use crate::domain::ids::AgentName;
 use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
-use crate::http::Handler;
+use crate::http::Bound;
 use crate::http::Listen;
 use crate::http::Patience;
+use crate::http::Reply;
 use crate::http::Server;
 use crate::inbound::GatewayState;
 use crate::inbound::Inbound;
@@ -79,6 +81,10 @@ struct Agents {
 
 /// Starts everything.
 pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended> {
+    // Before anything runs, so that a taken port ends nothing but the start.
+    let control_bound = bind(CONTROL, settings.control_addr, &settings.state_dir)?;
+    let deliver_bound = bind(DELIVER, settings.deliver_addr, &settings.state_dir)?;
+    let consent_bound = bind(CONSENT, settings.consent_addr, &settings.state_dir)?;
     let (store, thread) = Store::open(&settings.state_dir, exits)
         .map_err(|why| Ended::Failed(not_opened(&settings.state_dir, &why)))?;
     let control_secret = control_secret(&settings)?;
@@ -111,23 +117,15 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         talks: talks(flows.as_ref()),
     };
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
-    let listen =
-        |kind: Kind, addr, handler| listen(kind, addr, &settings.state_dir, exits, handler);
-    let transport = agents.map(|agents| agents.transport);
-    let listeners = || -> Result<_, Ended> {
-        Ok([
-            listen(CONTROL, settings.control_addr, Arc::new(control))?,
-            listen(DELIVER, settings.deliver_addr, Arc::new(deliver))?,
-            listen(CONSENT, settings.consent_addr, Arc::new(consent))?,
-        ])
-    };
-    let [control, deliver, consent] = listeners().inspect_err(|_| {
-        // The flows run already. Cutting what they ask the portal lets them end at once.
-        if let Some(transport) = &transport {
-            transport.shutdown();
-        }
-    })?;
-    Ok(Running { control, deliver, consent, flows, transport, store: thread })
+    let serve = |bound: Bound, handler| bound.serve(exits, handler).map_err(no_thread);
+    Ok(Running {
+        control: serve(control_bound, Arc::new(control))?,
+        deliver: serve(deliver_bound, Arc::new(deliver))?,
+        consent: serve(consent_bound, Arc::new(consent))?,
+        flows,
+        transport: agents.map(|agents| agents.transport),
+        store: thread,
+    })
 }
 
 fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result<Agents, Ended> {
@@ -184,7 +182,6 @@ fn flows(
         extra: settings.inbound_extra,
         tls,
     });
-    let threads = |why: std::io::Error| Ended::Failed(format!("threads: {why}"));
     let outbound = Outbound::start(
         OutboundParts {
             store: store.clone(),
@@ -207,8 +204,8 @@ fn flows(
         },
         exits: exits.clone(),
     })
-    .map_err(threads)?;
-    let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(threads)?;
+    .map_err(no_thread)?;
+    let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(no_thread)?;
     let consents = Arc::clone(&agents.consents);
     Ok(Flows { inbound, outbound, refresh, consents })
 }
@@ -251,6 +248,7 @@ struct Kind {
     workers: usize,
     body_bytes_max: usize,
     per_source_max: Option<usize>,
+    refusal: fn(u16, &str) -> Reply,
 }
 
 const CONTROL: Kind = Kind {
@@ -259,6 +257,7 @@ const CONTROL: Kind = Kind {
     workers: limits::HTTP_CONTROL_WORKERS,
     body_bytes_max: limits::HTTP_SMALL_BODY_BYTES_MAX,
     per_source_max: None,
+    refusal: api::unread,
 };
 
 const DELIVER: Kind = Kind {
@@ -267,6 +266,7 @@ const DELIVER: Kind = Kind {
     workers: limits::HTTP_DELIVER_WORKERS,
     body_bytes_max: limits::HTTP_DELIVER_BODY_BYTES_MAX,
     per_source_max: None,
+    refusal: api::unread,
 };
 
 const CONSENT: Kind = Kind {
@@ -275,15 +275,10 @@ const CONSENT: Kind = Kind {
     workers: limits::HTTP_CONSENT_WORKERS,
     body_bytes_max: limits::HTTP_SMALL_BODY_BYTES_MAX,
     per_source_max: Some(limits::HTTP_CONSENT_PER_SOURCE_MAX),
+    refusal: |status, why| Reply::text(status, &format!("{why}\n")),
 };
 
-fn listen(
-    kind: Kind,
-    addr: SocketAddr,
-    state_dir: &Path,
-    exits: &Exits,
-    handler: Arc<dyn Handler>,
-) -> Result<Server, Ended> {
+fn bind(kind: Kind, addr: SocketAddr, state_dir: &Path) -> Result<Bound, Ended> {
     let listen = Listen {
         addr,
         workers: kind.workers,
@@ -293,8 +288,9 @@ fn listen(
         loopback_is_free: true,
         spool_dir: state_dir.to_owned(),
         patience: Patience::USUAL,
+        refusal: kind.refusal,
     };
-    Server::start(listen, exits, handler).map_err(|why| {
+    Bound::new(listen).map_err(|why| {
         Ended::Settings(format!(
             "{}: cannot listen on {addr} ({why}); stop what uses the port or set another one",
             kind.setting
@@ -337,4 +333,8 @@ fn not_opened(state_dir: &Path, why: &store::Error) -> String {
 
 fn failed(why: store::Error) -> Ended {
     Ended::Failed(why.to_string())
+}
+
+fn no_thread(why: std::io::Error) -> Ended {
+    Ended::Failed(format!("threads: {why}"))
 }

@@ -8,6 +8,6 @@ pub mod log;
 pub mod metrics;
 pub mod names;
 pub mod secret;
-pub mod signals;
+pub mod sys;
 pub mod systemd;
 pub mod threads;

@@ -74,7 +74,7 @@ fn person_name(id: UserId, person: &Value) -> String {
 }
 
 /// Whether a PHP array has this key when it is a list.
-fn is_index(key: &String) -> bool {
+fn is_index(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -89,7 +89,9 @@ pub fn scope() -> Call<Vec<String>> {
             let listed: Vec<&Value> = match result {
                 Value::Array(listed) => listed.iter().collect(),
                 // A PHP array that lost an entry in its middle; an empty one is a list.
-                Value::Object(listed) if !listed.is_empty() && listed.keys().all(is_index) => {
+                Value::Object(listed)
+                    if !listed.is_empty() && listed.keys().all(|key| is_index(key)) =>
+                {
                     listed.values().collect()
                 }
                 _ => return None,

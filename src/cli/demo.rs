@@ -10,7 +10,7 @@ pub(in crate::cli) mod watch;
 
 use std::time::Duration;
 
-use crate::base::signals::StopSignals;
+use crate::base::sys::StopSignals;
 use crate::cli::FAILED;
 use crate::cli::Invocation;
 use crate::cli::OK;

@@ -11,7 +11,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::base::signals::StopSignals;
+use crate::base::sys::StopSignals;
 use crate::cli::FAILED;
 use crate::cli::Invocation;
 use crate::cli::OK;

@@ -138,7 +138,7 @@ impl fmt::Display for ExternalId {
     }
 }
 
-/// The gateway's idempotency key of a delivery: 1 to 255 printable ASCII characters, opaque.
+/// The gateway's idempotency key of a delivery: 1 to 255 printable characters, opaque.
 /// Unique within this connector for as long as the ledger remembers it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeliveryId(String);
@@ -146,8 +146,8 @@ pub struct DeliveryId(String);
 impl DeliveryId {
     /// Reads an id; `None` when it is empty, too long or has unprintable characters.
     pub fn parse(text: &str) -> Option<DeliveryId> {
-        let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        let fits = (1..=DELIVERY_ID_CHARS_MAX).contains(&text.len());
+        let printable = text.chars().all(|c| c == ' ' || !(c.is_control() || c.is_whitespace()));
+        let fits = (1..=DELIVERY_ID_CHARS_MAX).contains(&text.chars().count());
         (printable && fits).then(|| DeliveryId(text.to_owned()))
     }
 
@@ -214,8 +214,10 @@ mod tests {
 
     #[test]
     fn delivery_ids_are_printable_and_bounded() {
-        assert!(DeliveryId::parse(&"x".repeat(255)).is_some());
-        for bad in ["", "a\nb", "é", &"x".repeat(256)] {
+        for good in ["a b", "é", "доставка", &"x".repeat(255), &"é".repeat(255)] {
+            assert!(DeliveryId::parse(good).is_some(), "{good:?}");
+        }
+        for bad in ["", "a\nb", "a\u{2028}b", "a\u{85}b", &"x".repeat(256)] {
             assert!(DeliveryId::parse(bad).is_none());
         }
     }

@@ -10,6 +10,7 @@ pub use reply::Reply;
 pub use request::Method;
 pub use request::Request;
 pub use server::Answer;
+pub use server::Bound;
 pub use server::Handler;
 pub use server::Listen;
 pub use server::Patience;

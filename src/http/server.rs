@@ -4,6 +4,7 @@
 //! [`Answer`]. The threads wait on the listener and end when it is stopped.
 
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use crate::base::metrics::Counter;
 use crate::base::metrics::count;
+use crate::base::sys;
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
@@ -39,6 +41,8 @@ pub struct Listen {
     pub spool_dir: PathBuf,
     /// How long a peer is waited for.
     pub patience: Patience,
+    /// What a peer is told whose request reaches no handler, by status and reason.
+    pub refusal: fn(u16, &str) -> Reply,
 }
 
 /// How long a listener waits for its peers.
@@ -71,28 +75,37 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request, answer: Answer);
 }
 
-/// A running listener. Dropping it stops it.
-pub struct Server {
-    server: Arc<tiny_http::Server>,
-    threads: Vec<Thread>,
+/// A listener that is bound and does not accept yet: connections wait in the kernel.
+pub struct Bound {
+    server: tiny_http::Server,
+    listen: Listen,
 }
 
-impl Server {
-    /// Binds the address and starts the threads.
+impl Bound {
+    /// Binds the address.
     ///
     /// # Errors
-    /// The address cannot be bound, or the operating system refused a thread.
-    pub fn start(
-        listen: Listen,
-        exits: &Exits,
-        handler: Arc<dyn Handler>,
-    ) -> std::io::Result<Server> {
-        let accepting = (listen.thread)(0);
-        let server = tiny_http::Server::bind(listen.addr, &accepting.to_string(), limits(&listen))?;
+    /// It cannot be bound.
+    pub fn new(listen: Listen) -> std::io::Result<Bound> {
+        let listener = TcpListener::bind(listen.addr)?;
+        sys::lengthen_queue(&listener, limits::HTTP_QUEUE)?;
+        let name = (listen.thread)(0).to_string();
+        let refuse = listen.refusal;
+        let refusal = Arc::new(move |status: u16, why: &str| response(refuse(status, why)));
+        let server = tiny_http::Server::from_listener(listener, &name, limits(&listen), refusal)?;
+        Ok(Bound { server, listen })
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The operating system refused a thread.
+    pub fn serve(self, exits: &Exits, handler: Arc<dyn Handler>) -> std::io::Result<Server> {
+        let Bound { server, listen } = self;
         // From here on a failure drops it, which ends the threads that run already.
         let mut server = Server { server: Arc::new(server), threads: Vec::new() };
         let inner = Arc::clone(&server.server);
-        server.threads.push(Thread::spawn(accepting, exits, move || inner.serve())?);
+        server.threads.push(Thread::spawn((listen.thread)(0), exits, move || inner.serve())?);
         for number in 1..=listen.workers {
             let (inner, handler) = (Arc::clone(&server.server), Arc::clone(&handler));
             let body_bytes_max = listen.body_bytes_max;
@@ -103,7 +116,15 @@ impl Server {
         }
         Ok(server)
     }
+}
 
+/// A running listener. Dropping it stops it.
+pub struct Server {
+    server: Arc<tiny_http::Server>,
+    threads: Vec<Thread>,
+}
+
+impl Server {
     /// The address really bound.
     pub fn addr(&self) -> SocketAddr {
         self.server.server_addr()

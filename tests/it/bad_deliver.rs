@@ -129,6 +129,10 @@ fn a_malformed_body_is_told_with_its_field_and_leaves_nothing() {
             assert_refused(&what, &answer, 400, "invalid_argument", &told);
         }
     }
+    // Refused by the listener itself, in the same form.
+    let huge = with("text", json!("x".repeat(1 << 20)));
+    let answer = deliver(&connector, &huge);
+    assert_refused("a huge body", &answer, 413, "invalid_argument", "body is too large");
     let apart = [
         (json!({"agent": "helper"}), "dialog_id: missing"),
         (json!({"agent": "Mira Holt", "dialog_id": 1}), "agent: "),
@@ -239,7 +243,7 @@ fn every_form_of_a_good_call_is_understood_and_shown_once() {
         (
             DELIVER,
             vec![JSON, PROOF],
-            json!({"delivery_id": "1", "external_id": target,
+            json!({"delivery_id": "доставка 1", "external_id": target,
             "operation": "send", "format": "markdown", "text": "one", "media": [], "poll": null}),
         ),
         (
@@ -269,7 +273,7 @@ fn every_form_of_a_good_call_is_understood_and_shown_once() {
             "keyboard": {"a": 1}, "threadId": 7, "poll": {"q": "?"}}),
         ),
     ];
-    let ids = ["1", "2", "18446744073709551615", "key-4", "5"];
+    let ids = ["доставка 1", "2", "18446744073709551615", "key-4", "5"];
     for replayed in [false, true] {
         for ((path, headers, body), id) in calls.iter().zip(ids) {
             let answer = ask(&connector, ("POST", path), headers, body.to_string().as_bytes());
@@ -293,7 +297,7 @@ fn every_form_of_a_good_call_is_understood_and_shown_once() {
 
     for (field, other) in [("text", "another"), ("format", "plain"), ("externalId", "helper/chat1")]
     {
-        let mut body = json!({"delivery_id": "1", "external_id": target, "text": "one"});
+        let mut body = json!({"delivery_id": "доставка 1", "external_id": target, "text": "one"});
         body[field] = json!(other);
         if field == "externalId" {
             body["external_id"] = json!(null);

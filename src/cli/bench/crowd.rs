@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::base::signals::StopSignals;
+use crate::base::sys::StopSignals;
 use crate::cli::FAILED;
 use crate::cli::OK;
 use crate::cli::bench::figures;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::base::signals::StopSignals;
+use crate::base::sys::StopSignals;
 use crate::cli::say;
 use crate::sim::Exchange;
 use crate::sim::Network;

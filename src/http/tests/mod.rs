@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::Answer;
+use super::Bound;
 use super::Handler;
 use super::Listen;
 use super::Patience;
@@ -115,11 +116,13 @@ fn stand_with(change: impl FnOnce(&mut Listen)) -> Stand {
         loopback_is_free: true,
         spool_dir: spool_dir.clone(),
         patience: Patience::USUAL,
+        refusal: |status, why| Reply::text(status, &format!("{why}\n")),
     };
     change(&mut listen);
     let handler = Arc::new(Scripted::default());
     let dynamic: Arc<dyn Handler> = handler.clone();
-    let server = Server::start(listen, &Exits::new().0, dynamic).expect("starts");
+    let server =
+        Bound::new(listen).and_then(|bound| bound.serve(&Exits::new().0, dynamic)).expect("starts");
     Stand { server, handler, spool_dir }
 }
 

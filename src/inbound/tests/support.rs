@@ -37,6 +37,7 @@ use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
 use crate::gateway::Signing;
 use crate::http::Answer;
+use crate::http::Bound;
 use crate::http::Handler;
 use crate::http::Listen;
 use crate::http::Patience;
@@ -246,9 +247,11 @@ impl FakeGateway {
             loopback_is_free: true,
             spool_dir: std::env::temp_dir(),
             patience: Patience::USUAL,
+            refusal: |status, why| Reply::text(status, why),
         };
         let handler: Arc<dyn Handler> = scripted.clone();
-        let server = Server::start(listen, &Exits::new().0, handler).expect("starts");
+        let server =
+            Bound::new(listen).expect("binds").serve(&Exits::new().0, handler).expect("starts");
         FakeGateway { addr: server.addr(), _server: server, scripted }
     }
 

@@ -103,7 +103,7 @@ impl ClientConnection {
                 Ok(false) => break,
                 Err(Refusal::Gone) => return,
                 Err(Refusal::Answer(status, why)) => {
-                    let answer = Response::refusal(status, why).printed(false, true);
+                    let answer = (self.shared.refusal)(status, why).printed(false, true);
                     if !self.ticket.enter(Phase::Writing) || self.write(&answer).is_err() {
                         return;
                     }
@@ -164,7 +164,7 @@ impl ClientConnection {
             return Err(Refusal::Answer(503, "the server is stopping"));
         }
         // Bounded by whoever took the request: dropping it unanswered ends the wait as well.
-        Ok(answered.recv().unwrap_or_else(|_| Response::refusal(500, "internal error")))
+        Ok(answered.recv().unwrap_or_else(|_| (self.shared.refusal)(500, "internal error")))
     }
 
     fn enter(&self, phase: Phase) -> Result<(), Refusal> {

@@ -6,7 +6,9 @@
 //!
 //! ```no_run
 //! # fn limits() -> tiny_http::Limits { unimplemented!() }
-//! let server = tiny_http::Server::bind("127.0.0.1:0".parse().unwrap(), "web", limits()).unwrap();
+//! # fn refusal() -> tiny_http::Refusal { unimplemented!() }
+//! let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+//! let server = tiny_http::Server::from_listener(listener, "web", limits(), refusal()).unwrap();
 //! std::thread::scope(|scope| {
 //!     scope.spawn(|| server.serve());
 //!     while let Some(request) = server.recv() {
@@ -56,6 +58,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long the accepting thread may spend on telling one client that there is no room.
 const REFUSE_TIME_MAX: Duration = Duration::from_millis(20);
 
+/// What a peer is told whose request is not handed over, by status and reason.
+pub type Refusal = Arc<dyn Fn(u16, &str) -> Response + Send + Sync>;
+
 /// What bounds a server. There is no default: whoever listens has to think of each.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -88,6 +93,7 @@ pub struct Limits {
 /// What the server, its connections and their requests share.
 struct Shared {
     limits: Limits,
+    refusal: Refusal,
     slots: Arc<Slots>,
     messages: MessagesQueue<Request>,
 }
@@ -105,17 +111,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address. Nothing is accepted before [`serve`](Server::serve). `name` is what
+    /// Takes a bound listener. Nothing is accepted before [`serve`](Server::serve). `name` is what
     /// connection threads are called.
     ///
     /// # Errors
-    /// The address cannot be bound.
-    pub fn bind(addr: SocketAddr, name: &str, limits: Limits) -> io::Result<Server> {
-        let listener = TcpListener::bind(addr)?;
+    /// The listener has no address, or there is no descriptor left.
+    pub fn from_listener(
+        listener: TcpListener,
+        name: &str,
+        limits: Limits,
+        refusal: Refusal,
+    ) -> io::Result<Server> {
         let waker = TcpStream::from(OwnedFd::from(listener.try_clone()?));
         let addr = listener.local_addr()?;
         let slots = Arc::new(Slots::new(&limits));
-        let shared = Arc::new(Shared { limits, slots, messages: MessagesQueue::new() });
+        let shared = Arc::new(Shared { limits, refusal, slots, messages: MessagesQueue::new() });
         Ok(Server { listener, waker, addr, name: name.to_owned(), shared })
     }
 
@@ -153,7 +163,7 @@ impl Server {
     fn take(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let stream = Arc::new(stream);
         let Some(ticket) = self.shared.slots.admit(&stream, peer.ip()) else {
-            refuse(&stream);
+            refuse(&stream, &(self.shared.refusal)(503, "too many connections"));
             return Ok(());
         };
         let client = ClientConnection::new(stream, peer, ticket, Arc::clone(&self.shared));
@@ -190,10 +200,10 @@ impl Drop for Server {
 }
 
 /// Tells a client that there is no room, as far as that takes no time.
-fn refuse(stream: &TcpStream) {
+fn refuse(stream: &TcpStream, refusal: &Response) {
     use std::io::Read;
     use std::io::Write;
-    let answer = Response::refusal(503, "too many connections").printed(false, true);
+    let answer = refusal.printed(false, true);
     let mut stream = stream;
     // The peer may be gone or slow; either is its own affair.
     let _ = stream.set_write_timeout(Some(REFUSE_TIME_MAX));

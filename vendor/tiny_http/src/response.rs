@@ -24,13 +24,6 @@ impl Response {
         Response { status: StatusCode(status), headers, body }
     }
 
-    /// What a peer is told whose request is not handed over.
-    pub(crate) fn refusal(status: u16, why: &str) -> Response {
-        let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")];
-        let headers = headers.iter().filter_map(|(name, value)| Header::new(name, value).ok());
-        Response::new(status, headers.collect(), format!("{why}\n").into_bytes())
-    }
-
     /// The bytes to send.
     pub(crate) fn printed(&self, head_only: bool, last: bool) -> Vec<u8> {
         let StatusCode(status) = self.status;

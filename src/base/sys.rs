@@ -1,10 +1,13 @@
-//! Waiting for the signals that ask the process to stop. The only module with `unsafe`: three
-//! calls into libc, none of which touches memory we do not own. `app` blocks the signals before the
-//! first thread starts (threads inherit the mask) and then waits on the main thread.
+//! What the standard library does not offer: waiting for the signals that ask the process to stop,
+//! and the length of a listener's queue. The only module with `unsafe`: calls into libc, none of
+//! which touches memory we do not own. `app` blocks the signals before the first thread starts
+//! (threads inherit the mask) and then waits on the main thread; `http` lengthens queues.
 
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// The signals that ask to stop, blocked in this thread and every thread it starts from now on.
@@ -40,5 +43,19 @@ impl StopSignals {
         // for. An interrupted or timed-out wait returns -1, which means no signal.
         let signal = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &timeout) };
         signal == libc::SIGTERM || signal == libc::SIGINT
+    }
+}
+
+/// Lets so many connections wait to be accepted. The standard library's 128 are less than a burst;
+/// beyond them the kernel drops a connection's first packet, and its peer waits a second.
+///
+/// # Errors
+/// What the operating system says.
+pub fn lengthen_queue(listener: &TcpListener, connections: i32) -> std::io::Result<()> {
+    // SAFETY: the descriptor is open for the whole call because the listener is borrowed; listen
+    // touches no memory of ours. Called on a listening socket it changes the length only.
+    match unsafe { libc::listen(listener.as_raw_fd(), connections) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
     }
 }
