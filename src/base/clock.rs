@@ -18,12 +18,6 @@ impl UnixMs {
         UnixMs(self.0.saturating_add(ms))
     }
 
-    /// This moment less a duration; saturates.
-    pub fn minus(self, duration: Duration) -> UnixMs {
-        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        UnixMs(self.0.saturating_sub(ms))
-    }
-
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: UnixMs) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -14,7 +14,7 @@ use crate::base::clock::UnixMs;
 const OPERATING_WINDOW: Duration = Duration::from_secs(600);
 /// In baskets of one minute.
 const BASKET: Duration = Duration::from_secs(60);
-/// Only calls longer than this count [source] (b24: transport §3.2).
+/// Only calls longer than this count \[source\] (b24: transport §3.2).
 const COUNTED_FROM: Duration = Duration::from_millis(100);
 /// Source addresses kept; the model sees a handful, a strange client must not grow it.
 const ADDRESSES_MAX: usize = 1024;

@@ -216,9 +216,8 @@ pub fn get(context: &mut Context<'_>, params: &Params) -> Reply {
     let (user, now) = (context.user, context.now);
     let world = &mut *context.world;
     let log = &mut world.messenger.log;
-    let oldest = now.minus(RETENTION);
     if let Some(rows) = log.rows.get_mut(&user) {
-        rows.retain(|row| row.at >= oldest && (offset == 0 || row.id >= offset));
+        rows.retain(|row| now.since(row.at) <= RETENTION && (offset == 0 || row.id >= offset));
     }
     if offset > 0 {
         log.empty.remove(&user);
