@@ -398,6 +398,44 @@ fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
+fn writes_that_share_a_commit_with_one_that_finds_no_space_are_told_so() {
+    let dir = Dir::new();
+    let (store, _thread) = dir.open();
+    let (begun, begins) = crossbeam_channel::bounded(1);
+    let (hold, held) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        let holding = store.clone();
+        // Keeps the writer busy, so that the next three come into one transaction.
+        let first = scope.spawn(move || {
+            holding.write(move |connection| {
+                let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+                connection.pragma_update(None, "max_page_count", pages + 1)?;
+                begun.send(()).expect("heard");
+                held.recv().ok();
+                Ok(())
+            })
+        });
+        begins.recv().expect("begins");
+        let sizes: [(&'static str, usize); 3] = [("a", 1), ("b", 1 << 20), ("c", 1)];
+        let writes = sizes.map(|(key, size)| {
+            let store = store.clone();
+            scope.spawn(move || store.set_meta(key, vec![0; size]))
+        });
+        while store.inner.writer.waiting() < 3 {
+            std::thread::yield_now();
+        }
+        drop(hold);
+        first.join().expect("no panic").expect("holds");
+        let results = writes.map(|write| write.join().expect("no panic"));
+        assert_eq!(results, [Err(Error::Full), Err(Error::Full), Err(Error::Full)]);
+    });
+    for key in ["a", "b", "c"] {
+        assert_eq!(store.meta(key), Ok(None), "{key}");
+    }
+    store.set_meta("a", vec![0; 1]).expect("small ones still fit");
+}
+
+#[test]
 fn files_are_private_and_used_by_one_connector() {
     let dir = Dir::new();
     let (_store, thread) = dir.open();

@@ -23,9 +23,10 @@ use crate::limits;
 use crate::store::Error;
 use crate::store::Result;
 
-/// What a job leaves behind: whether to keep its changes, and how to tell its caller.
+/// What a job leaves behind: whether its changes are to be kept, or why not, and how to tell its
+/// caller.
 struct Outcome {
-    keep: bool,
+    kept: Result<()>,
     /// Called with the result of the commit.
     acknowledge: Box<dyn FnOnce(Result<()>) + Send>,
 }
@@ -134,6 +135,12 @@ impl Drop for Writer {
 }
 
 impl Sender {
+    /// Jobs that wait for the thread.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Runs `change` and returns once it is committed. A failing change is undone alone.
     ///
     /// # Errors
@@ -150,7 +157,7 @@ impl Sender {
                     .unwrap_or_else(|panic| Err(Error::Other(panic_text(panic.as_ref()))))
             });
             Outcome {
-                keep: result.is_ok(),
+                kept: result.as_ref().map(|_| ()).map_err(Clone::clone),
                 acknowledge: Box::new(move |committed| {
                     // The caller may have died; its change stands all the same.
                     let _ = answer.send(result.and_then(|value| committed.map(|()| value)));
@@ -232,7 +239,16 @@ fn in_savepoint(connection: &Writing<'_>, job: Job) -> (Outcome, Result<()>) {
         return (job(Err(why.clone())), Err(why));
     }
     let outcome = job(Ok(connection));
-    let undone = if outcome.keep { Ok(0) } else { connection.execute("ROLLBACK TO job", []) };
+    if let Err(why) = &outcome.kept
+        && connection.is_autocommit()
+    {
+        // A full disk and the like undo the whole transaction: everybody in it fails for the same
+        // reason, and nobody was told otherwise yet.
+        let why = why.clone();
+        return (outcome, Err(why));
+    }
+    let undone =
+        if outcome.kept.is_ok() { Ok(0) } else { connection.execute("ROLLBACK TO job", []) };
     let ended = undone.and_then(|_| connection.execute("RELEASE job", []));
     let ended = ended.map(drop).map_err(Error::from);
     (outcome, ended)
