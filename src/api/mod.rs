@@ -25,11 +25,16 @@ pub(crate) fn health() -> Reply {
 /// What a caller is told whose request could not be read: it says what is wrong with it, or with us.
 pub(crate) fn unread(status: u16, why: &str) -> Reply {
     match status {
-        503 => Problem::unavailable(why).reply(),
-        500 => Problem::new(status, "internal", why).reply(),
-        408 => Problem::new(status, "deadline_exceeded", why).reply(),
-        _ => Problem::new(status, "invalid_argument", why).reply(),
+        408 => Problem::new(408, "deadline_exceeded", why),
+        413 => Problem::new(413, "invalid_argument", why),
+        417 => Problem::new(417, "invalid_argument", why),
+        431 => Problem::new(431, "invalid_argument", why),
+        500 => Problem::new(500, "internal", why),
+        503 => Problem::unavailable(why),
+        505 => Problem::new(505, "invalid_argument", why),
+        _ => Problem::invalid(why),
     }
+    .reply()
 }
 
 /// The action of a request, or the answer to one that has none.
