@@ -205,6 +205,8 @@ pub const DELIVERY_WAITERS_MAX: usize = 1024;
 /// Longest text of a delivery in bytes: a gateway that sends more has lost its mind, and twenty
 /// messages in a row are enough for anybody.
 pub const DELIVERY_TEXT_BYTES_MAX: usize = 300_000;
+/// Most messages that one delivery may become. Markup makes a text longer, at worst a few times.
+pub const DELIVERY_PARTS_MAX: usize = 100;
 /// How long a caller waits when it does not say.
 pub const DELIVERY_WAIT_DEFAULT: Duration = Duration::from_secs(25);
 /// Longest wait granted.
@@ -314,3 +316,6 @@ pub const MARKUP_ADDRESS_BYTES_MAX: usize = 2_000;
 pub const MARKUP_NESTING_READ_MAX: usize = 200;
 /// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
 pub const MARKUP_DEPTH_MAX: usize = 8;
+/// Longest title of a column that is repeated in every row; longer ones stand once above the rows,
+/// or a table of a few hundred kilobytes could become a message of gigabytes.
+pub const MARKUP_TITLE_CHARS_MAX: usize = 100;

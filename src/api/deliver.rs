@@ -199,6 +199,10 @@ fn problem_of(refused: Refused) -> Problem {
             Problem::precondition(what)
         }
         Refused::EmptyText => Problem::invalid("text: nothing visible is left of it"),
+        Refused::TooManyParts => Problem::invalid(format!(
+            "text: makes more than {} messages; send it in pieces",
+            limits::DELIVERY_PARTS_MAX
+        )),
         Refused::Unsupported(operation) => Problem::new(
             501,
             "unimplemented",

@@ -105,7 +105,7 @@ pub(super) fn prose(text: &str, place: Place, out: &mut String) {
             ':' => begins_emoji(after) || smiles(before, after),
             '8' => matches!(after.get(..1), Some(")")) || after.starts_with("-)"),
             '(' => ["C)", "TM)", "R)"].iter().any(|mark| after.starts_with(mark)),
-            '&' if ENTITIES.iter().any(|entity| after.starts_with(entity)) => {
+            '&' if begins_entity(after) => {
                 // The server decodes exactly once, so one more layer shows what was written.
                 let _ = out.write_str("amp;");
                 false
@@ -159,8 +159,7 @@ pub(super) fn code_span(text: &str, out: &mut String) {
             '`' => out.push('\u{2018}'),
             _ => out.push(c),
         }
-        let entity = c == '&' && ENTITIES.iter().any(|entity| after.starts_with(entity));
-        if entity {
+        if c == '&' && begins_entity(after) {
             let _ = out.write_str("amp;");
         }
         let tag = c == '[' && begins_tag(after, TAGS);
@@ -197,6 +196,11 @@ fn begins_tag(after: &str, tags: &[&str]) -> bool {
                     && next.is_some_and(|c| matches!(c, ']' | '=') || c.is_whitespace()))
         }
     }
+}
+
+/// Whether what follows a `&` makes it an entity that the server decodes.
+pub(super) fn begins_entity(after: &str) -> bool {
+    ENTITIES.iter().any(|entity| after.starts_with(entity))
 }
 
 /// `:f09f9880:` is decoded to what its bytes spell.

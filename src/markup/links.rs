@@ -3,6 +3,7 @@
 
 use crate::limits;
 use crate::markup::Mentions;
+use crate::markup::defang;
 use crate::markup::line::Run;
 use crate::markup::line::Style;
 
@@ -40,7 +41,7 @@ pub(super) fn escaped(address: &str) -> String {
     let mut out = String::with_capacity(address.len());
     let mut fragment = false;
     let mut dashes = 0;
-    for c in address.chars() {
+    for (at, c) in address.char_indices() {
         dashes = if c == '-' { dashes + 1 } else { 0 };
         match c {
             // A long run of them would frame a quote (b24: messenger §10.4).
@@ -58,6 +59,8 @@ pub(super) fn escaped(address: &str) -> String {
             '}' => out.push_str("%7D"),
             ' ' | '\u{a0}' => out.push_str("%20"),
             c if c.is_control() => {}
+            // The server decodes entities in addresses too, once.
+            '&' if defang::begins_entity(&address[at + 1..]) => out.push_str("&amp;"),
             c => out.push(c),
         }
     }

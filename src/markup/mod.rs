@@ -40,7 +40,9 @@ pub struct Mentions {
 /// The BB-code parts of a text, each valid alone and within the portal's length; empty when nothing
 /// visible is left.
 pub fn render(text: &str, format: Format, mentions: &Mentions) -> Vec<String> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    // Invisible, and some of them vanish when the portal trims a message.
+    let text = text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "");
     let lines = match format {
         Format::Markdown if too_deep(&text) => parse::plain(&text),
         Format::Markdown => parse::markdown(&text, mentions),

@@ -29,8 +29,6 @@ const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
 const RULE: &str = "—————";
 /// Digits of footnote marks.
 const SUPERSCRIPT: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-/// Containers that are told apart: what is shown of lists, each with its item, and of quotes.
-const CONTAINERS_MAX: usize = 3 * limits::MARKUP_DEPTH_MAX;
 /// What stands for a picture in front of its description; pictures are not loaded from elsewhere.
 const IMAGE_MARK: &str = "🖼 ";
 
@@ -49,10 +47,9 @@ pub(super) fn markdown(text: &str, mentions: &Mentions) -> Vec<Line> {
 
 /// Lines of a text without markup.
 pub(super) fn plain(text: &str) -> Vec<Line> {
-    let run = |text: &str| Run { text: text.to_owned(), styles: Vec::new(), code: false };
     let line = |text: &str| match text.trim() {
         "" => Line::blank(String::new()),
-        _ => Line::text(String::new(), bare_links(run(text))),
+        _ => Line::text(String::new(), bare_links(plain_run(text))),
     };
     text.split('\n').map(line).collect()
 }
@@ -73,21 +70,63 @@ enum Container {
     },
 }
 
+/// The containers around what is being read, outermost first, and how many of each kind, so that
+/// asking costs the same at any depth.
+#[derive(Default)]
+struct Containers {
+    stack: Vec<Container>,
+    quotes: usize,
+    lists: usize,
+    /// Where the items are in the stack.
+    items: Vec<usize>,
+}
+
+impl Containers {
+    fn push(&mut self, container: Container) {
+        match container {
+            Container::Quote => self.quotes += 1,
+            Container::List(_) => self.lists += 1,
+            Container::Item { .. } => self.items.push(self.stack.len()),
+        }
+        self.stack.push(container);
+    }
+
+    fn pop(&mut self) {
+        match self.stack.pop() {
+            Some(Container::Quote) => self.quotes -= 1,
+            Some(Container::List(_)) => self.lists -= 1,
+            Some(Container::Item { .. }) => drop(self.items.pop()),
+            None => {}
+        }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Container> {
+        self.stack.last_mut()
+    }
+
+    /// The mark of the innermost item; `None` outside of items.
+    fn mark_mut(&mut self) -> Option<&mut Option<String>> {
+        match self.stack.get_mut(*self.items.last()?) {
+            Some(Container::Item { mark }) => Some(mark),
+            _ => None,
+        }
+    }
+}
+
 /// Rows of a table being read.
 #[derive(Default)]
 struct Table {
     head: Vec<Vec<Run>>,
     row: Vec<Vec<Run>>,
     in_head: bool,
+    /// Whether the titles stand in a line of their own.
+    shown: bool,
 }
 
 struct Machine {
     mentions: Mentions,
     lines: Vec<Line>,
-    /// At most [`CONTAINERS_MAX`]; those deeper inside are only counted, so that no line costs more
-    /// for what it is inside of.
-    containers: Vec<Container>,
-    deeper: usize,
+    containers: Containers,
     styles: Vec<Style>,
     /// For each open inline tag, whether it pushed a style.
     pushed: Vec<bool>,
@@ -98,7 +137,7 @@ struct Machine {
     runs: Vec<Run>,
     code: Option<String>,
     table: Option<Table>,
-    /// Their numbers by label, in order of appearance.
+    /// Numbers of footnotes by label.
     footnotes: HashMap<String, usize>,
 }
 
@@ -107,8 +146,7 @@ impl Machine {
         Machine {
             mentions,
             lines: Vec::new(),
-            containers: Vec::new(),
-            deeper: 0,
+            containers: Containers::default(),
             styles: Vec::new(),
             pushed: Vec::new(),
             markdown_styles: 0,
@@ -162,7 +200,7 @@ impl Machine {
             }
             Tag::BlockQuote(_) => {
                 self.border();
-                self.enter(Container::Quote);
+                self.containers.push(Container::Quote);
             }
             Tag::CodeBlock(kind) => {
                 self.end_line();
@@ -176,17 +214,17 @@ impl Machine {
                 if !self.in_list() {
                     self.border();
                 }
-                self.enter(Container::List(start));
+                self.containers.push(Container::List(start));
             }
             Tag::Item => {
                 self.end_line();
                 let mark = self.item_mark();
-                self.enter(Container::Item { mark: Some(mark) });
+                self.containers.push(Container::Item { mark: Some(mark) });
             }
             Tag::FootnoteDefinition(label) => {
                 self.border();
                 let mark = format!("{} ", self.footnote_mark(&label));
-                self.enter(Container::Item { mark: Some(mark) });
+                self.containers.push(Container::Item { mark: Some(mark) });
             }
             Tag::Table(_) => {
                 self.border();
@@ -215,7 +253,7 @@ impl Machine {
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item | TagEnd::FootnoteDefinition => {
                 self.end_line();
-                self.leave();
+                self.containers.pop();
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.runs);
@@ -224,7 +262,7 @@ impl Machine {
                     false => table.row.push(cell),
                 });
             }
-            TagEnd::TableHead => self.table_mut(|table| table.in_head = false),
+            TagEnd::TableHead => self.end_head(),
             TagEnd::TableRow => self.end_row(),
             TagEnd::Table => self.end_table(),
             TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close(),
@@ -281,22 +319,6 @@ impl Machine {
                 last.text.push_str(&run.text);
             }
             _ => self.runs.push(run),
-        }
-    }
-
-    fn enter(&mut self, container: Container) {
-        if self.deeper > 0 || self.containers.len() == CONTAINERS_MAX {
-            self.deeper += 1;
-        } else {
-            self.containers.push(container);
-        }
-    }
-
-    fn leave(&mut self) {
-        if self.deeper > 0 {
-            self.deeper -= 1;
-        } else {
-            self.containers.pop();
         }
     }
 
@@ -407,7 +429,7 @@ impl Machine {
     }
 
     fn in_list(&self) -> bool {
-        self.containers.iter().any(|container| matches!(container, Container::Item { .. }))
+        !self.containers.items.is_empty()
     }
 
     /// An empty line before a block, but not first in its container and not inside lists.
@@ -428,15 +450,14 @@ impl Machine {
 
     /// `>>` for a quote, and bars for those inside it (b24: messenger §16).
     fn quote_prefix(&self) -> String {
-        let depth = self.containers.iter().filter(|c| matches!(c, Container::Quote)).count();
-        match depth.min(limits::MARKUP_DEPTH_MAX) {
+        match self.containers.quotes.min(limits::MARKUP_DEPTH_MAX) {
             0 => String::new(),
             depth => format!(">>{}", "│ ".repeat(depth - 1)),
         }
     }
 
     fn item_mark(&mut self) -> String {
-        let depth = self.containers.iter().filter(|c| matches!(c, Container::List(_))).count();
+        let depth = self.containers.lists;
         match self.containers.last_mut() {
             Some(Container::List(Some(number))) => {
                 let mark = format!("{number}. ");
@@ -450,12 +471,8 @@ impl Machine {
     /// What stands before a line: quote marks, indentation, and an item's mark on its first line.
     fn prefix(&mut self) -> String {
         let mut prefix = self.quote_prefix();
-        let lists = self.containers.iter().filter(|c| matches!(c, Container::List(_))).count();
-        let mark = self.containers.iter_mut().rev().find_map(|container| match container {
-            Container::Item { mark } => Some(mark.take()),
-            _ => None,
-        });
-        let depth = lists.min(limits::MARKUP_DEPTH_MAX);
+        let mark = self.containers.mark_mut().map(Option::take);
+        let depth = self.containers.lists.min(limits::MARKUP_DEPTH_MAX);
         match mark {
             Some(Some(mark)) => {
                 prefix.extend(std::iter::repeat_n(INDENT, depth.saturating_sub(1)));
@@ -489,14 +506,36 @@ impl Machine {
         self.lines.extend(code.split('\n').map(|line| Line::bare(Kind::Code, line)));
     }
 
-    /// A row becomes a line that reads without columns: the first cell, then header and cell.
+    /// Titles that are too long to be repeated are written once.
+    fn end_head(&mut self) {
+        let Some(table) = &mut self.table else { return };
+        table.in_head = false;
+        let chars = |cell: &[Run]| cell.iter().map(|run| run.text.chars().count()).sum::<usize>();
+        if table.head.iter().any(|title| chars(title) > limits::MARKUP_TITLE_CHARS_MAX) {
+            self.show_head();
+        }
+    }
+
+    fn show_head(&mut self) {
+        let Some(table) = &mut self.table else { return };
+        table.shown = true;
+        let mut runs = Vec::new();
+        for title in std::mem::take(&mut table.head) {
+            if !runs.is_empty() {
+                runs.push(plain_run("; "));
+            }
+            runs.extend(title.into_iter().map(bold));
+        }
+        self.push_row(runs);
+    }
+
+    /// A row becomes a line that reads without columns: the first cell, then title and cell.
     fn end_row(&mut self) {
         let Some(table) = &mut self.table else { return };
+        table.shown = true;
         let row = std::mem::take(&mut table.row);
-        let head = &table.head;
         let mut first = true;
         let mut runs = Vec::new();
-        let plain = |text: &str| Run { text: text.to_owned(), styles: Vec::new(), code: false };
         for (column, cell) in row.into_iter().enumerate() {
             if column == 0 {
                 runs.extend(cell.into_iter().map(bold));
@@ -505,26 +544,23 @@ impl Machine {
             if cell.is_empty() {
                 continue;
             }
-            runs.push(plain(if first { " — " } else { "; " }));
+            runs.push(plain_run(if first { " — " } else { "; " }));
             first = false;
-            if let Some(title) = head.get(column).filter(|title| !title.is_empty()) {
+            if let Some(title) = table.head.get(column).filter(|title| !title.is_empty()) {
                 runs.extend(title.iter().cloned());
-                runs.push(plain(": "));
+                runs.push(plain_run(": "));
             }
             runs.extend(cell);
         }
         self.push_row(runs);
     }
 
-    /// A table without rows is its header.
+    /// A table without rows is its titles.
     fn end_table(&mut self) {
-        let Some(table) = self.table.take() else { return };
-        let had_rows = self.lines.last().is_some_and(|line| line.kind != Kind::Blank);
-        if had_rows && !table.head.is_empty() {
-            return;
+        if self.table.as_ref().is_some_and(|table| !table.shown) {
+            self.show_head();
         }
-        let runs: Vec<Run> = table.head.into_iter().flatten().map(bold).collect();
-        self.push_row(runs);
+        self.table = None;
     }
 
     fn push_row(&mut self, runs: Vec<Run>) {
@@ -535,6 +571,10 @@ impl Machine {
         let runs = runs.into_iter().flat_map(bare_links).collect();
         self.lines.push(Line::text(prefix, runs));
     }
+}
+
+fn plain_run(text: &str) -> Run {
+    Run { text: text.to_owned(), styles: Vec::new(), code: false }
 }
 
 fn bold(mut run: Run) -> Run {

@@ -13,85 +13,111 @@ const TAG_BYTES_MAX: usize = limits::MARKUP_ADDRESS_BYTES_MAX + 16;
 
 /// Markdown of a message as the portal returns it.
 pub fn read_back(bbcode: &str) -> String {
-    let mut out = String::new();
-    for piece in pieces(bbcode) {
+    let mut out: Vec<String> = Vec::new();
+    // Lines between two blocks of code go together: a tag may span them.
+    let mut lines: Vec<String> = Vec::new();
+    for Block { piece, quoted } in blocks(bbcode) {
+        let mark = if quoted { "> " } else { "" };
         match piece {
+            Piece::Line(line) => lines.push(format!("{mark}{line}")),
             Piece::Code(code) => {
-                let code = code.replace('\u{a0}', " ").replace(ZWSP, "");
-                // A fence longer than any inside.
-                let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-                let fence = "`".repeat(longest.max(2) + 1);
-                if !out.is_empty() && !out.ends_with('\n') {
-                    out.push('\n');
-                }
-                out.push_str(&format!("{fence}\n{}\n{fence}\n", code.trim_matches('\n')));
+                out.extend((!lines.is_empty()).then(|| prose(&lines.join("\n"))));
+                lines.clear();
+                out.extend(fenced(code).map(|line| format!("{mark}{line}")));
             }
-            Piece::Prose(text) => out.push_str(&prose(&quotes(text))),
         }
     }
-    out.trim().to_owned()
+    out.extend((!lines.is_empty()).then(|| prose(&lines.join("\n"))));
+    out.join("\n").trim().to_owned()
 }
 
 /// Whether a message mentions a user outside code and quotes: only that addresses somebody
 /// (b24: messenger R17).
 pub fn mentioned(bbcode: &str, user: i64) -> bool {
-    pieces(bbcode).into_iter().any(|piece| match piece {
-        Piece::Code(_) => false,
-        Piece::Prose(text) => {
-            let quoted = quotes(text);
-            let mut lines = quoted.lines().filter(|line| !line.starts_with("> "));
-            lines.any(|line| {
-                let line = line.to_ascii_lowercase();
-                [']', ' '].iter().any(|end| line.contains(&format!("[user={user}{end}")))
-            })
+    blocks(bbcode).into_iter().any(|block| match block.piece {
+        Piece::Line(line) if !block.quoted && !line.starts_with("> ") => {
+            let line = line.to_ascii_lowercase();
+            [']', ' '].iter().any(|end| line.contains(&format!("[user={user}{end}")))
         }
+        Piece::Line(_) | Piece::Code(_) => false,
     })
 }
 
-enum Piece<'a> {
-    Code(&'a str),
-    Prose(&'a str),
+/// Code with white space as it was typed, between fences longer than any inside.
+fn fenced(code: &str) -> impl Iterator<Item = String> {
+    let code = code.replace('\u{a0}', " ").replace(ZWSP, "");
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let lines: Vec<String> = code.trim_matches('\n').split('\n').map(str::to_owned).collect();
+    std::iter::once(fence.clone()).chain(lines).chain(std::iter::once(fence))
 }
 
-/// Code blocks and what is between them.
+/// A part of a message, and whether it is quoted.
+struct Block<'a> {
+    piece: Piece<'a>,
+    quoted: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    /// A line of text.
+    Line(&'a str),
+    /// The inside of a code block.
+    Code(&'a str),
+}
+
+/// A message piece by piece, both kinds of quotes taken off: `>>` at the beginning of a line, and
+/// the frame of 54 dashes around a header that names the author and the lines, code among them.
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let pieces = pieces(text);
+    let is_frame = |piece: &Piece<'_>| match piece {
+        Piece::Line(line) => {
+            let line = line.trim_end();
+            line.len() >= FRAME && line.bytes().all(|byte| byte == b'-')
+        }
+        Piece::Code(_) => false,
+    };
+    // A frame that never closes is none.
+    let frames = pieces.iter().filter(|piece| is_frame(piece)).count() / 2 * 2;
+    let (mut seen, mut blocks) = (0, Vec::with_capacity(pieces.len()));
+    for piece in pieces {
+        if seen < frames && is_frame(&piece) {
+            seen += 1;
+            continue;
+        }
+        let framed = seen % 2 == 1;
+        blocks.push(match piece {
+            Piece::Line(line) => match line.strip_prefix(">>") {
+                Some(inside) if !framed => {
+                    Block { piece: Piece::Line(inside.trim_start()), quoted: true }
+                }
+                _ => Block { piece, quoted: framed },
+            },
+            Piece::Code(_) => Block { piece, quoted: framed },
+        });
+    }
+    blocks
+}
+
+/// Code blocks and the lines between them.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(start) = find(rest, "[code]") {
         let Some(length) = find(&rest[start + 6..], "[/code]") else { break };
-        pieces.push(Piece::Prose(&rest[..start]));
+        let before = &rest[..start];
+        // Fences begin a line of their own anyway.
+        let before = before.strip_suffix('\n').unwrap_or(before);
+        if start > 0 {
+            pieces.extend(before.split('\n').map(Piece::Line));
+        }
         pieces.push(Piece::Code(&rest[start + 6..start + 6 + length]));
         // One line end behind the tag belongs to it.
         let after = &rest[start + 6 + length + 7..];
         rest = after.strip_prefix('\n').unwrap_or(after);
     }
-    pieces.push(Piece::Prose(rest));
+    pieces.extend(rest.split('\n').map(Piece::Line));
     pieces
-}
-
-/// Both kinds of quotes as `> ` lines: `>>` at the beginning of a line, and the frame of 54 dashes
-/// with a header that names the author.
-fn quotes(text: &str) -> String {
-    let is_frame = |line: &str| line.len() >= FRAME && line.bytes().all(|byte| byte == b'-');
-    let mut out = Vec::new();
-    let mut framed: Option<Vec<&str>> = None;
-    for line in text.split('\n') {
-        match &mut framed {
-            Some(lines) if is_frame(line.trim_end()) => {
-                out.extend(lines.drain(..).map(|line| format!("> {line}")));
-                framed = None;
-            }
-            Some(lines) => lines.push(line),
-            None if is_frame(line.trim_end()) => framed = Some(Vec::new()),
-            None => out.push(match line.strip_prefix(">>") {
-                Some(quoted) => format!("> {}", quoted.trim_start()),
-                None => line.to_owned(),
-            }),
-        }
-    }
-    // A frame that never closes was no frame.
-    out.extend(framed.into_iter().flatten().map(str::to_owned));
-    out.join("\n")
 }
 
 fn prose(text: &str) -> String {
@@ -158,7 +184,7 @@ fn tag(text: &str, absent: &mut Vec<String>) -> Option<(String, usize)> {
         }
         ("url", Some(address)) => {
             let (title, length) = whole("[/url]")?;
-            let address = address.replace(['(', ')'], "");
+            let address = address.replace('(', "%28").replace(')', "%29");
             Some((format!("[{}]({address})", prose(title)), length))
         }
         ("user", Some(_)) => {

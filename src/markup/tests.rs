@@ -167,7 +167,85 @@ const SCRAPS: &[&str] = &[
     "@all ",
     "<br>",
     "\r\n",
+    "\u{b}",
+    "\u{1}",
+    "\u{a0}",
+    "\u{2028}",
+    "&amp;",
+    "&lt;b&gt;",
+    "[t](https://a.example/?a=1&lt=2)",
+    "[t](https://a.example/&amp;#91;b&amp;#93;)",
+    "https://a.example/&#91;USER=1&#93;",
+    "HTTP://A.example",
+    "ftp://a.example",
+    "(C)",
+    "(TM)",
+    "/me ",
+    "http",
+    "://",
+    "[/code]",
+    "[USER=1 REPLACE]",
+    "[Br]",
+    "#",
+    "BR",
 ];
+
+/// What a reader gets of a part: the portal stores it, and its parser reads it.
+#[cfg(feature = "sim")]
+fn as_readers_get_it(part: &str) -> String {
+    let saved = crate::sim::messenger::save::save(part, &|_| true);
+    assert!(saved.files.is_empty(), "a file tag acts in {part:?}");
+    // Blanks at the ends are cut; everything else is stored as it was sent.
+    assert_eq!(saved.text, crate::sim::messenger::save::php_trim(part), "the portal changed it");
+    crate::sim::messenger::read::read(&saved.text, &|_| None, "everyone")
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn what_the_portal_makes_of_it_is_still_ours() {
+    for seed in 1..6000 {
+        let mut dice = Dice(0x2545_F491_4F6C_DD1D_u64.wrapping_mul(seed));
+        let length = 1 + dice.below(12);
+        let text: String =
+            (0..length).map(|_| SCRAPS[dice.below(SCRAPS.len() as u64) as usize]).collect();
+        for format in [Format::Markdown, Format::Plain] {
+            for part in render(&text, format, &NOBODY) {
+                let read = std::panic::catch_unwind(|| {
+                    let read = as_readers_get_it(&part);
+                    assert!(!read.is_empty() && !read.starts_with('/'), "a command: {read:?}");
+                    let mine = |text: &str| -> Vec<(String, bool)> {
+                        let tags = tags(text).into_iter();
+                        // Only where the portal links by itself it writes the tag in capitals.
+                        tags.filter(|(name, _)| name != "url").collect()
+                    };
+                    assert_eq!(mine(&read), mine(&part), "{read:?}");
+                    let links = |text: &str| tags(text).iter().filter(|t| t.0 == "url").count();
+                    assert_eq!(links(&read), links(&part), "the portal linked: {read:?}");
+                });
+                assert!(read.is_ok(), "seed {seed}, {format:?}: {text:?} -> {part:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_address_is_read_as_it_was_written() {
+    // The server decodes entities once, in addresses too.
+    let address = "https://a.example/?a=1&lt;=2&amp;b=3";
+    assert_eq!(
+        render(address, Format::Plain, &NOBODY),
+        ["[url]https://a.example/?a=1&amp;lt;=2&amp;amp;b=3[/url]"]
+    );
+}
+
+#[test]
+fn a_table_costs_no_more_than_it_shows() {
+    let title = "x".repeat(70_000);
+    let text = format!("|{title}|{title}|\n|-|-|\n{}", "|a|b|\n".repeat(20_000));
+    let chars: usize = markdown(&text).iter().map(|part| part.chars().count()).sum();
+    assert!(chars < text.len() * 4, "{chars} characters of {}", text.len());
+    assert_eq!(markdown("- x\n\n  |a|b|\n  |-|-|"), ["• x\n\u{2003}[b]a[/b]; [b]b[/b]"]);
+}
 
 #[test]
 fn whatever_comes_in_comes_out_sound() {
@@ -234,13 +312,17 @@ fn long_code_is_closed_and_opened_again() {
 
 #[test]
 fn hostile_repetition_ends_and_stays_small() {
-    for unit in
-        ["[", "]", "*", "_", ">", "`", "~", "- ", "[a](", "<", "&", "http://", "|", "![", "[^1]"]
-    {
+    for unit in [
+        "[", "]", "*", "_", ">", "> ", "`", "~", "- ", "1. ", "[a](", "<", "&", "http://", "|",
+        "![", "[^1]",
+    ] {
         let text = unit.repeat(50_000 / unit.len());
         let chars: usize = markdown(&text).iter().map(|part| part.chars().count()).sum();
         assert!(chars <= text.len() * 4, "{unit:?} grew to {chars}");
     }
+    // Each of these brackets was once counted again for every other one.
+    let parts = markdown(&format!("http://a{}", ")".repeat(200_000)));
+    assert!(parts[0].starts_with("[url]http://a[/url])"));
 }
 
 /// With work that grew like the square of the length, each of these would take minutes.
@@ -278,6 +360,9 @@ fn nothing_visible_is_nothing() {
 fn what_people_write_is_read_back_as_markdown() {
     let frame = "-".repeat(54);
     let quote = format!("{frame}\nOlaf [10:01] #chat904/70412\nold text\n{frame}\nnew");
+    let quoted_code =
+        format!("{frame}\nOlaf [10:01]\nsee[code]a\n\u{a0}\u{a0}b[/code]\nyes\n{frame}\nno");
+    let unclosed = format!("a\n{frame}\nb");
     let cases = [
         ("[USER=57 REPLACE]Mira Holt[/USER], [b]now[/b]", "@Mira Holt, **now**"),
         (
@@ -290,6 +375,11 @@ fn what_people_write_is_read_back_as_markdown() {
         ("[s]x[/s] [i]y[/i] [u]z[/u] [size=20]big[/size]", "~~x~~ *y* z big"),
         ("[chat=5]Invoices[/chat] [put=x]t[/put] [1] [note]", "Invoices t [1] [note]"),
         ("[\u{200b}USER=1]x", "[USER=1]x"),
+        ("[URL=https://a.example/x_(y)]w[/URL]", "[w](https://a.example/x_%28y%29)"),
+        (&quoted_code, "> Olaf [10:01]\n> see\n> ```\n> a\n>   b\n> ```\n> yes\nno"),
+        (&unclosed, &unclosed),
+        ("a\n[code]x[/code]", "a\n```\nx\n```"),
+        ("[code]x[/code]b", "```\nx\n```\nb"),
     ];
     for (bbcode, expected) in cases {
         assert_eq!(read_back(bbcode), expected, "{bbcode:?}");
@@ -304,4 +394,9 @@ fn only_a_mention_outside_code_and_quotes_addresses() {
     assert!(!mentioned("[code][USER=57]Mira[/USER][/code]", 57));
     assert!(!mentioned(">>[USER=57]Mira[/USER]\nyes", 57));
     assert!(mentioned(">>old\n[USER=57]Mira[/USER]", 57));
+    let frame = "-".repeat(54);
+    let quote = format!("{frame}\nOlaf\n[USER=57]Mira[/USER] [code]x[/code] look\n{frame}\n");
+    assert!(!mentioned(&format!("{quote}he asked you"), 57), "the code does not end the quote");
+    assert!(mentioned(&format!("{quote}[USER=57]Mira[/USER]?"), 57));
+    assert!(mentioned(&format!("[code]{frame}[/code]\n[USER=57]Mira[/USER]\n{frame}"), 57));
 }

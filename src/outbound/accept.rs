@@ -51,6 +51,8 @@ pub enum Refused {
     AgentNotReady(AgentState, String),
     /// Nothing visible is left of the text.
     EmptyText,
+    /// The text makes more messages than anybody wants to get at once.
+    TooManyParts,
     /// This version does not carry the operation out.
     Unsupported(Operation),
     /// The id is known with other content.
@@ -93,6 +95,9 @@ pub(super) fn accept(shared: &Shared, request: DeliverRequest) -> Result<Accepte
     let texts = markup::render(&request.text, request.format, &shared.mentions);
     if texts.is_empty() {
         return Err(Refused::EmptyText);
+    }
+    if texts.len() > limits::DELIVERY_PARTS_MAX {
+        return Err(Refused::TooManyParts);
     }
     let parts = (0_u32..).zip(texts).map(|(number, text)| NewPart {
         uuid: part_uuid(member, &request.agent, &request.id, number),

@@ -37,6 +37,7 @@ use crate::markup::Mentions;
 use crate::outbound::DeliverRequest;
 use crate::outbound::Desk;
 use crate::outbound::Outcome;
+use crate::outbound::Refused;
 use crate::outbound::Shared;
 use crate::outbound::accept;
 use crate::outbound::execute::execute;
@@ -318,6 +319,18 @@ fn a_delivery_in_parts_goes_on_where_it_stopped() {
     assert_eq!((delivery.state, delivery.messages().len()), (State::Delivered, parts));
     assert_eq!(scene.network.calls_of(ADD), parts, "each once");
     assert_eq!(scene.shown().len(), parts);
+}
+
+#[test]
+fn a_text_that_makes_too_many_messages_is_refused() {
+    let scene = Scene::new();
+    let titles = format!("|{}", "x".repeat(100)).repeat(20);
+    let rules = "|-".repeat(20);
+    let text = format!("{titles}|\n{rules}|\n{}", format!("{}|\n", "|a".repeat(20)).repeat(1000));
+    assert!(text.len() < limits::DELIVERY_TEXT_BYTES_MAX);
+    let refused = accept::accept(&scene.shared, scene.request("d-1", &text));
+    assert!(matches!(refused, Err(Refused::TooManyParts)), "{refused:?}");
+    assert_eq!(scene.shared.store.unfinished(), 0);
 }
 
 #[test]
