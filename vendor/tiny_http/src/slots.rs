@@ -185,8 +185,11 @@ impl Ticket {
         let mut state = self.slots.lock();
         let closing = state.closed && phase == Phase::Idle;
         let Some(slot) = state.open.get_mut(&self.number) else { return false };
-        slot.phase = phase;
-        slot.since = Instant::now();
+        // A connection waits from the moment it was accepted, whenever its thread gets to run.
+        if slot.phase != phase {
+            slot.phase = phase;
+            slot.since = Instant::now();
+        }
         self.slots.answered.notify_all();
         !closing
     }
