@@ -63,6 +63,8 @@ pub enum Refusal {
     NoAccount,
     /// The account may administrate the portal.
     Administrator,
+    /// The agents of this state directory are of another portal.
+    OtherInstallation,
     /// Another agent has this account; its name.
     Taken(AgentName),
     /// The agent has another account already; that person's name.
@@ -369,10 +371,14 @@ impl Consents {
         Ok(identity)
     }
 
-    /// Whether the account is nobody else's, and the agent nobody else. An agent whose identity is
+    /// Whether the account is nobody else's, and the agent nobody else, on the portal that cursors,
+    /// messages and deliveries here belong to: their numbers mean nothing elsewhere. An agent whose identity is
     /// lost may get another one: its former account may be gone for good.
     fn free(&self, agent: &AgentName, identity: &Identity) -> Result<(), Refusal> {
         for known in self.registry.agents() {
+            if known.member.is_some_and(|member| member != identity.member) {
+                return Err(Refusal::OtherInstallation);
+            }
             let same_account = known.user == Some(identity.user);
             if known.name != *agent && same_account {
                 return Err(Refusal::Taken(known.name));

@@ -169,6 +169,21 @@ fn a_forged_or_repeated_callback_reaches_nobody() {
 }
 
 #[test]
+fn another_portal_on_the_same_state_is_refused() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    add_agent(&scene, &connector, "second");
+    // The address is the same, what stands behind it is not: restored from nothing, say.
+    scene.portal.world().member_id = "0123456789abcdef0123456789abcdef".to_owned();
+    for (name, user) in [("helper", scene.mira), ("second", scene.olaf)] {
+        let refused = scene.consent(&connector, name, user).expect("a page");
+        assert_eq!(refused.status, 403, "{name}");
+        assert!(refused.text().contains("BITRIX24_STATE_DIR"), "{}", refused.text());
+    }
+    assert_eq!(agent(&scene, &connector, "second")["state"], "created");
+}
+
+#[test]
 fn administrators_and_accounts_of_other_agents_are_refused() {
     let scene = Scene::new();
     let connector = scene.start_connected();

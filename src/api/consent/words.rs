@@ -175,6 +175,14 @@ pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
              запись сотрудника."
                 .to_owned(),
         ),
+        Refusal::OtherInstallation => (
+            "This connector has worked for another portal. Give it a new state directory \
+             (BITRIX24_STATE_DIR) for this one."
+                .to_owned(),
+            "Этот коннектор работал с другим порталом. Для этого портала укажите новый каталог \
+             состояния (BITRIX24_STATE_DIR)."
+                .to_owned(),
+        ),
         Refusal::Taken(other) => (
             format!("This account belongs to the agent {other} already."),
             format!("Эта учётная запись уже принадлежит агенту {other}."),
