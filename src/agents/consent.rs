@@ -45,6 +45,8 @@ const BACKOFF: Backoff =
 /// Why an authorization leads to nothing. Nothing of the agent changes in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// There is no portal to consent on.
+    NotConfigured,
     /// The link is unknown, used or over.
     LinkOver,
     /// The `state` is unknown, used or over: forged, replayed or late.

@@ -46,7 +46,7 @@ impl ConsentListener {
         };
         let language = Language::of(request.header("accept-language"));
         let Some(consents) = &self.consents else {
-            return refused(&Refusal::LinkOver, language);
+            return refused(&Refusal::NotConfigured, language);
         };
         let page = Page { consents, request, language };
         page.step(&step).unwrap_or_else(|refusal| refused(&refusal, language))
@@ -148,7 +148,7 @@ fn refused(refusal: &Refusal, language: Language) -> Reply {
         | Refusal::ServerNotAllowed
         | Refusal::Incomplete => 400,
         Refusal::NotExchanged(_) | Refusal::NotRead(_) => 502,
-        Refusal::TooMany | Refusal::Stopping | Refusal::Store => 503,
+        Refusal::NotConfigured | Refusal::TooMany | Refusal::Stopping | Refusal::Store => 503,
         _ => 403,
     };
     let text = escape(&words::refusal(refusal, language));

@@ -168,7 +168,12 @@ impl ControlListener {
 
     fn configured(&self) -> Result<&(Arc<Registry>, Arc<Consents>), Problem> {
         self.agents.as_ref().ok_or_else(|| {
-            Problem::precondition(format!("the portal is not configured: {:?}", self.missing))
+            let missing = self.missing.iter().filter(|name| name.starts_with("BITRIX24_"));
+            let missing: Vec<&str> = missing.copied().collect();
+            Problem::precondition(format!(
+                "the portal is not configured: set {} and restart",
+                missing.join(", ")
+            ))
         })
     }
 }

@@ -266,8 +266,12 @@ fn without_a_portal_the_listeners_say_what_to_set() {
     let link = scene.control(&connector, "POST", "/v1/agents/helper/consent", None);
     let link = link.expect("an answer");
     assert_eq!((link.status, &link.json()["code"]), (400, &json!("failed_precondition")));
+    let told = "the portal is not configured: set BITRIX24_PORTAL_URL, BITRIX24_CLIENT_SECRET and";
+    assert!(link.text().contains(told), "{}", link.text());
     let page = format!("{}/consent/abc", connector.origin("consent"));
-    assert_eq!(client::request("GET", &page, &[], &[], PATIENCE).expect("a page").status, 410);
+    let page = client::request("GET", &page, &[], &[], PATIENCE).expect("a page");
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains("no portal yet"), "{}", page.text());
 }
 
 #[test]

@@ -127,6 +127,11 @@ const RUSSIAN: Words = Words {
 /// Why it was refused and what to do, for a person.
 pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
     let (english, russian) = match refusal {
+        Refusal::NotConfigured => (
+            "The connector has no portal yet: an operator sets it up and restarts it.".to_owned(),
+            "Для коннектора ещё не указан портал: оператор настраивает его и перезапускает."
+                .to_owned(),
+        ),
         Refusal::LinkOver | Refusal::ConfirmationOver => (
             "This link was used already or is over. Ask for a new one.".to_owned(),
             "Ссылка уже использована или устарела. Попросите новую.".to_owned(),
