@@ -354,16 +354,17 @@ fn a_portal_without_event_log_degrades_the_agent_until_it_has_one() {
     let scene = Scene::new();
     scene.portal.world().messenger.switches.no_event_log = true;
     let registry = scene.registry();
-    let mira = || registry.agent(&name("mira")).expect("there");
+    let both = |state| registry.agents().iter().all(|agent| agent.state == state);
     let inbound = scene.start_with(Arc::clone(&registry), Exits::new().0);
-    until("degraded", || mira().state == AgentState::Degraded);
-    assert!(mira().reason.contains("Event.subscribe"), "{}", mira().reason);
+    until("degraded", || both(AgentState::Degraded));
+    let reason = registry.agent(&name("mira")).expect("there").reason;
+    assert!(reason.contains("Event.subscribe"), "{reason}");
     scene.portal.world().messenger.switches.no_event_log = false;
     // A person updated the portal and does not want to wait for a day.
     until("active", || {
         inbound.handle().nudge(&name("mira"));
         inbound.handle().nudge(&name("olga"));
-        mira().state == AgentState::Active
+        both(AgentState::Active)
     });
     assert!(scene.check(&scene.talk()), "each once");
 }
