@@ -91,7 +91,7 @@ fn hit(scene: &Scene, fault: &Fault) -> bool {
 fn consent_survives(server: ServerKind, exchange: &str) {
     in_lanes(faults(), |scene, connector, fault, number| {
         plan(scene, server, exchange, fault);
-        let done = scene.consent(connector, "helper", scene.mira).expect("pages");
+        let done = connector.consent("helper", scene.mira).expect("pages");
         assert!(hit(scene, fault), "{exchange} was not hit by {fault:?}");
         assert_eq!(done.status, 200, "{number} {fault:?} at {exchange}: {}", done.text());
     });
@@ -236,7 +236,7 @@ fn a_consent_that_is_refused_says_why_and_can_be_repeated() {
         ("/rest/scope", body(r#"{"result":["im"]}"#), 403, "user_brief, department"),
         ("/rest/method.get", body(nothing), 403, "no messenger"),
     ];
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     for (exchange, fault, status, told) in cases {
         scene.network.plan(When::every(exchange), fault);
         let callback = scene.callback_url(&link, scene.mira).expect("authorizes");
@@ -246,7 +246,7 @@ fn a_consent_that_is_refused_says_why_and_can_be_repeated() {
         assert!(text.contains(told) && !text.contains(markup), "{told:?} is not in {text}");
         let code = callback.split("code=").nth(1).and_then(|rest| rest.split('&').next());
         assert!(!text.contains(code.expect("a code")), "{text}");
-        let agent = scene.control(&connector, "GET", "/v1/agents/helper", None).expect("an agent");
+        let agent = connector.control("GET", "/v1/agents/helper", None).expect("an agent");
         assert_eq!(
             (&agent.json()["state"], &agent.json()["user_id"]),
             (&Value::from("created"), &Value::Null)

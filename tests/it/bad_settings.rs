@@ -132,11 +132,11 @@ fn a_damaged_token_costs_its_agent_a_consent_and_nothing_else() {
     drop(file);
 
     let connector = scene.start();
-    let ready = scene.control(&connector, "GET", "/readyz", None).expect("an answer");
+    let ready = connector.control("GET", "/readyz", None).expect("an answer");
     let told = "agent helper is revoked: the stored tokens are damaged: open a new consent link";
     assert!(ready.text().contains(told), "{}", ready.text());
     assert_eq!(scene.send(&connector, "d-1", "not yet").expect("an answer").status, 400);
-    assert_eq!(scene.consent(&connector, "helper", scene.mira).expect("pages").status, 200);
+    assert_eq!(connector.consent("helper", scene.mira).expect("pages").status, 200);
     assert_eq!(scene.send(&connector, "d-1", "back again").expect("an answer").status, 200);
 }
 
@@ -238,7 +238,7 @@ fn what_other_machines_can_reach_asks_for_a_secret() {
     // The inbound secret is no Deliver secret once that has its own.
     let body = json!({"delivery_id": "d", "external_id": "helper/1", "text": "x"});
     let secret = [("X-AIHummer-Inbound-Secret", "of-its-own")];
-    let answer = scene.deliver_with(&connector, &body, &secret).expect("an answer");
+    let answer = connector.deliver(&body, &secret).expect("an answer");
     assert_eq!(answer.json()["code"], "failed_precondition", "{}", answer.text());
     assert_eq!(scene.send(&connector, "d", "x").expect("an answer").status, 401);
 }
@@ -251,7 +251,7 @@ fn without_a_portal_the_listeners_say_what_to_set() {
     }
     scene.set("BITRIX24_DELIVER_SECRET", "of-its-own");
     let connector = scene.start();
-    let ready = scene.control(&connector, "GET", "/readyz", None).expect("an answer");
+    let ready = connector.control("GET", "/readyz", None).expect("an answer");
     assert_eq!(ready.status, 503);
     let reasons = json!([
         "BITRIX24_PORTAL_URL is not set",
@@ -261,9 +261,9 @@ fn without_a_portal_the_listeners_say_what_to_set() {
     assert_eq!(ready.json()["reasons"], reasons);
     let body = json!({"delivery_id": "d", "external_id": "helper/1", "text": "x"});
     let secret = [("X-AIHummer-Inbound-Secret", "of-its-own")];
-    let answer = scene.deliver_with(&connector, &body, &secret).expect("an answer");
+    let answer = connector.deliver(&body, &secret).expect("an answer");
     assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("failed_precondition")));
-    let link = scene.control(&connector, "POST", "/v1/agents/helper/consent", None);
+    let link = connector.control("POST", "/v1/agents/helper/consent", None);
     let link = link.expect("an answer");
     assert_eq!((link.status, &link.json()["code"]), (400, &json!("failed_precondition")));
     let told = "the portal is not configured: set BITRIX24_PORTAL_URL, BITRIX24_CLIENT_SECRET and";

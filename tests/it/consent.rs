@@ -31,20 +31,20 @@ fn post(url: &str, form: &[(&str, &str)]) -> Response {
     client::request("POST", url, &kind, body.finish().as_bytes(), TIMEOUT).expect("an answer")
 }
 
-fn agent(scene: &Scene, connector: &Connector, name: &str) -> serde_json::Value {
-    let answer = scene.control(connector, "GET", &format!("/v1/agents/{name}"), None);
+fn agent(connector: &Connector, name: &str) -> serde_json::Value {
+    let answer = connector.control("GET", &format!("/v1/agents/{name}"), None);
     answer.expect("an answer").json()
 }
 
-fn add_agent(scene: &Scene, connector: &Connector, name: &str) {
+fn add_agent(connector: &Connector, name: &str) {
     let body = json!({ "name": name });
-    let answer = scene.control(connector, "POST", "/v1/agents", Some(&body)).expect("an answer");
+    let answer = connector.control("POST", "/v1/agents", Some(&body)).expect("an answer");
     assert_eq!(answer.status, 201, "{}", answer.text());
 }
 
 /// A link of `helper` and the callback of a browser that is signed in as this user.
 fn callback(scene: &Scene, connector: &Connector, user: u64) -> String {
-    let link = scene.consent_link(connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     scene.callback_url(&link, user).expect("a callback")
 }
 
@@ -70,13 +70,13 @@ fn exchanges(scene: &Scene) -> usize {
 fn every_page_is_plain_safe_and_in_the_browsers_language() {
     let scene = Scene::new();
     let connector = scene.start();
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let connected = scene.callback_url(&link, scene.mira).expect("a callback");
     let connected = get(&connected, &[]);
     let done = scene.confirm(&connected).expect("confirmed");
     let over = get(&link, &[]);
     assert_eq!((connected.status, done.status, over.status), (200, 200, 410));
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let english = get(&link, &[("Accept-Language", "ru;q=0.2, en;q=0.7")]);
     let russian = get(&link, &[("Accept-Language", "en;q=0.2, ru-RU;q=0.7")]);
     assert!(english.text().contains("<html lang=\"en\">") && english.text().contains("Connect"));
@@ -117,15 +117,15 @@ fn names_of_the_portal_are_text_and_nobody_is_nameless() {
 fn nothing_happens_before_the_right_person_confirms() {
     let scene = Scene::new();
     let connector = scene.start();
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let page = get(&scene.callback_url(&link, scene.olaf).expect("a callback"), &[]);
     assert!(page.text().contains("Olaf Brandt"), "{}", page.text());
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "created");
+    assert_eq!(agent(&connector, "helper")["state"], "created");
     // The wrong person closes the page; the link still serves the right one.
     let page = get(&scene.callback_url(&link, scene.mira).expect("a callback"), &[]);
     assert!(page.text().contains("Mira Holt"), "{}", page.text());
     assert_eq!(scene.confirm(&page).expect("confirmed").status, 200);
-    let connected = agent(&scene, &connector, "helper");
+    let connected = agent(&connector, "helper");
     assert_eq!(connected["state"], "active");
     assert_eq!(connected["user_id"], scene.mira);
     // Both are used up now: the link, and whatever else was begun from it.
@@ -165,44 +165,44 @@ fn a_forged_or_repeated_callback_reaches_nobody() {
     assert_eq!(get(&good, &[]).status, 200);
     assert_eq!(get(&good, &[]).status, 400, "a state works once");
     assert_eq!(exchanges(&scene), 1);
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "created");
+    assert_eq!(agent(&connector, "helper")["state"], "created");
 }
 
 #[test]
 fn another_portal_on_the_same_state_is_refused() {
     let scene = Scene::new();
     let connector = scene.start_connected();
-    add_agent(&scene, &connector, "second");
+    add_agent(&connector, "second");
     // The address is the same, what stands behind it is not: restored from nothing, say.
     scene.portal.world().member_id = "0123456789abcdef0123456789abcdef".to_owned();
     for (name, user) in [("helper", scene.mira), ("second", scene.olaf)] {
-        let refused = scene.consent(&connector, name, user).expect("a page");
+        let refused = connector.consent(name, user).expect("a page");
         assert_eq!(refused.status, 403, "{name}");
         assert!(refused.text().contains("BITRIX24_STATE_DIR"), "{}", refused.text());
     }
-    assert_eq!(agent(&scene, &connector, "second")["state"], "created");
+    assert_eq!(agent(&connector, "second")["state"], "created");
 }
 
 #[test]
 fn administrators_and_accounts_of_other_agents_are_refused() {
     let scene = Scene::new();
     let connector = scene.start_connected();
-    add_agent(&scene, &connector, "second");
+    add_agent(&connector, "second");
     let admin = scene.portal.add_user(User::employee("Anna", "Admin").administrator());
-    let refused = scene.consent(&connector, "second", admin).expect("a page");
+    let refused = connector.consent("second", admin).expect("a page");
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("administrate"), "{}", refused.text());
-    let refused = scene.consent(&connector, "second", scene.mira).expect("a page");
+    let refused = connector.consent("second", scene.mira).expect("a page");
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("belongs to the agent helper"), "{}", refused.text());
     // An agent that works keeps its account.
-    let refused = scene.consent(&connector, "helper", scene.olaf).expect("a page");
+    let refused = connector.consent("helper", scene.olaf).expect("a page");
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("Mira Holt"), "{}", refused.text());
-    assert_eq!(agent(&scene, &connector, "second")["state"], "created");
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "active");
+    assert_eq!(agent(&connector, "second")["state"], "created");
+    assert_eq!(agent(&connector, "helper")["state"], "active");
     // The same account again is a renewal.
-    assert_eq!(scene.consent(&connector, "helper", scene.mira).expect("a page").status, 200);
+    assert_eq!(connector.consent("helper", scene.mira).expect("a page").status, 200);
     assert_eq!(scene.send(&connector, "d-1", "hello").expect("sent").status, 200);
 }
 
@@ -214,8 +214,8 @@ fn one_account_confirmed_for_two_agents_at_once_is_one_agents() {
     let pages: Vec<Response> = names
         .iter()
         .map(|name| {
-            add_agent(&scene, &connector, name);
-            let link = scene.consent_link(&connector, name).expect("a link");
+            add_agent(&connector, name);
+            let link = connector.consent_link(name).expect("a link");
             get(&scene.callback_url(&link, scene.mira).expect("a callback"), &[])
         })
         .collect();
@@ -230,7 +230,7 @@ fn one_account_confirmed_for_two_agents_at_once_is_one_agents() {
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 200 | 403)), "{statuses:?}");
-    let active = names.iter().filter(|name| agent(&scene, &connector, name)["state"] == "active");
+    let active = names.iter().filter(|name| agent(&connector, name)["state"] == "active");
     assert_eq!(active.count(), 1);
 }
 
@@ -249,7 +249,7 @@ fn a_double_click_on_the_button_shows_success_twice() {
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(answer.text().contains("Mira Holt"));
     }
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "active");
+    assert_eq!(agent(&connector, "helper")["state"], "active");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn two_consents_of_one_agent_do_not_disturb_each_other() {
 fn the_redirected_address_can_be_pasted() {
     let scene = Scene::new();
     let connector = scene.start();
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let paste = format!("{link}/paste");
     for nonsense in ["", "hello", "https://acme.example/", "https://acme.example/?code=x"] {
         assert_eq!(post(&paste, &[("url", nonsense)]).status, 400, "{nonsense}");
@@ -277,7 +277,7 @@ fn the_redirected_address_can_be_pasted() {
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(page.text().contains("action=\"../../oauth/confirm\""));
     assert_eq!(scene.confirm(&page).expect("confirmed").status, 200);
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "active");
+    assert_eq!(agent(&connector, "helper")["state"], "active");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_missing_scope_is_named_with_what_to_tick() {
             app.scopes.remove(missing);
         }
         let connector = scene.start();
-        let refused = scene.consent(&connector, "helper", scene.mira).expect("a page");
+        let refused = connector.consent("helper", scene.mira).expect("a page");
         assert_eq!(refused.status, 403, "{missing}");
         assert!(refused.text().contains(missing), "{}", refused.text());
         assert!(refused.text().contains("card"), "{}", refused.text());
@@ -301,7 +301,7 @@ fn a_missing_scope_is_named_with_what_to_tick() {
 fn a_restart_in_the_middle_costs_at_most_one_step() {
     let scene = Scene::new();
     let connector = scene.start();
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let callback = scene.callback_url(&link, scene.mira).expect("a callback");
     drop(connector);
     let connector = scene.start();
@@ -311,13 +311,13 @@ fn a_restart_in_the_middle_costs_at_most_one_step() {
     let connector = scene.start();
     let refused = scene.confirm(&page).expect("an answer");
     assert_eq!(refused.status, 410, "{}", refused.text());
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "created");
+    assert_eq!(agent(&connector, "helper")["state"], "created");
     // The link was not used, so the person opens it again.
     let page = get(&scene.callback_url(&link, scene.mira).expect("a callback"), &[]);
     assert_eq!(scene.confirm(&page).expect("confirmed").status, 200);
     drop(connector);
     let connector = scene.start();
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "active");
+    assert_eq!(agent(&connector, "helper")["state"], "active");
     assert_eq!(scene.confirm(&page).expect("an answer").status, 410);
 }
 
@@ -325,7 +325,7 @@ fn a_restart_in_the_middle_costs_at_most_one_step() {
 fn links_and_states_end_by_time() {
     let scene = Scene::new();
     let connector = scene.start();
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let callback = scene.callback_url(&link, scene.mira).expect("a callback");
     let path = scene.state_dir().join("connector.sqlite3");
     let file = rusqlite::Connection::open(path).expect("the database opens");
@@ -381,8 +381,8 @@ fn a_database_that_refuses_costs_another_click_and_not_the_link() {
     .expect("a trigger");
     let refused = scene.confirm(&page).expect("an answer");
     assert_eq!(refused.status, 503, "{}", refused.text());
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "created");
+    assert_eq!(agent(&connector, "helper")["state"], "created");
     file.execute_batch("DROP TRIGGER full").expect("dropped");
     assert_eq!(scene.confirm(&page).expect("an answer").status, 200);
-    assert_eq!(agent(&scene, &connector, "helper")["state"], "active");
+    assert_eq!(agent(&connector, "helper")["state"], "active");
 }

@@ -110,7 +110,7 @@ fn the_examples_are_what_a_run_shows() {
         seen.push(control(&connector, "GET", path));
     }
     seen.push(control(&connector, "POST", "/v1/agents/helper/consent"));
-    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    let done = connector.consent("helper", scene.mira).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
     eventually("the events to be subscribed", || scene.is_subscribed().then_some(()));
     let active = eventually("the gateway to be told", || {

@@ -66,10 +66,10 @@ fn token_endpoint(times: u64) -> When {
     When::Matching { server: Some(ServerKind::OAuth), text: "/oauth/token".into(), nth: 1, times }
 }
 
-fn deliver(scene: &Scene, connector: &Connector, id: &str, to: u64) -> u16 {
+fn deliver(connector: &Connector, id: &str, to: u64) -> u16 {
     let body = json!({ "delivery_id": id, "external_id": format!("helper/{to}"), "text": id });
     let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Connect-Timeout-Ms", "20000")];
-    scene.deliver_with(connector, &body, &headers).expect("an answer").status
+    connector.deliver(&body, &headers).expect("an answer").status
 }
 
 /// Asks for a delivery without waiting for it.
@@ -77,7 +77,7 @@ fn accept(scene: &Scene, connector: &Connector, id: &str) {
     let body = json!({ "delivery_id": id, "external_id": format!("helper/{}", scene.olaf),
         "text": id });
     let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Prefer", "respond-async")];
-    let answer = scene.deliver_with(connector, &body, &headers).expect("an answer");
+    let answer = connector.deliver(&body, &headers).expect("an answer");
     assert_eq!(answer.status, 202, "{}", answer.text());
 }
 
@@ -122,9 +122,9 @@ fn many_callers_with_an_expired_token_renew_it_once() {
         scene.network.clock().advance(TOKEN_LIFE);
         std::thread::scope(|scope| {
             for person in &people {
-                let (scene, connector) = (&scene, &connector);
+                let connector = &connector;
                 scope.spawn(move || {
-                    let status = deliver(scene, connector, &format!("to-{person}"), *person);
+                    let status = deliver(connector, &format!("to-{person}"), *person);
                     assert_eq!(status, 200);
                 });
             }
@@ -139,7 +139,7 @@ fn a_lost_answer_to_a_renewal_heals_where_tokens_can_be_used_again() {
     let connector = scene.start_connected();
     scene.network.plan(token_endpoint(2), Fault::ActAndDropAnswer);
     scene.network.clock().advance(TOKEN_LIFE);
-    assert_eq!(deliver(&scene, &connector, "after the loss", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "after the loss", scene.olaf), 200);
     assert_eq!(token_requests(&scene, "refresh_token"), 3, "the same token, until an answer came");
     wait_for_state(&scene, &connector, "active");
 }
@@ -156,12 +156,12 @@ fn a_lost_answer_to_a_renewal_asks_for_consent_where_tokens_work_once() {
     assert!(asked <= 3, "{asked} requests for a chain that has ended");
     // Nothing is lost meanwhile: what was said waits at the portal, and the same person mends it.
     scene.portal.write_to(scene.olaf, scene.mira, "Are you there?").expect("writes");
-    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    let done = connector.consent("helper", scene.mira).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
     eventually("the message said meanwhile", || {
         scene.received().iter().any(|text| text.contains("Are you there?")).then_some(())
     });
-    assert_eq!(deliver(&scene, &connector, "again", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "again", scene.olaf), 200);
     assert_eq!(token_requests(&scene, "refresh_token"), asked);
 }
 
@@ -186,10 +186,10 @@ fn a_kill_between_the_answer_to_a_renewal_and_its_commit_leaves_a_way_back() {
         let connector = scene.start();
         if rotation == Rotation::Strict {
             wait_for_state(&scene, &connector, "revoked");
-            let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+            let done = connector.consent("helper", scene.mira).expect("a consent");
             assert_eq!(done.status, 200, "{}", done.text());
         }
-        assert_eq!(deliver(&scene, &connector, "after the kill", scene.olaf), 200);
+        assert_eq!(deliver(&connector, "after the kill", scene.olaf), 200);
     }
 }
 
@@ -206,7 +206,7 @@ fn a_new_pair_that_cannot_be_stored_is_kept_until_it_can() {
     scene.network.clock().advance(TOKEN_LIFE);
     eventually("the log to tell", || connector.log().contains("token_not_stored").then_some(()));
     file.execute_batch("DROP TRIGGER full").expect("dropped");
-    assert_eq!(deliver(&scene, &connector, "with room again", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "with room again", scene.olaf), 200);
     assert_eq!(token_requests(&scene, "refresh_token"), 1, "asking again would end the chain");
     wait_for_state(&scene, &connector, "active");
 }
@@ -300,7 +300,7 @@ fn a_portal_that_moved_is_found_at_its_new_address() {
     let scene = scene(Rotation::Strict);
     let connector = scene.start_connected();
     scene.portal.rename().expect("another port");
-    assert_eq!(deliver(&scene, &connector, "to the new address", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "to the new address", scene.olaf), 200);
     scene.portal.write_to(scene.olaf, scene.mira, "found you").expect("writes");
     eventually("a message at the new address", || {
         scene.received().iter().any(|text| text.contains("found you")).then_some(())
@@ -333,9 +333,9 @@ fn a_portal_with_limits_is_never_asked_too_often_and_answers_go_first() {
     eventually("some polls", || (scene.network.calls_of("im.v2.event.get") > 30).then_some(()));
     std::thread::scope(|scope| {
         for person in &people {
-            let (scene, connector) = (&scene, &connector);
+            let connector = &connector;
             scope.spawn(move || {
-                assert_eq!(deliver(scene, connector, &format!("to-{person}"), *person), 200);
+                assert_eq!(deliver(connector, &format!("to-{person}"), *person), 200);
             });
         }
     });
@@ -391,7 +391,7 @@ fn a_mended_identity_works_after_a_restart() {
     scene.set("BITRIX24_CLIENT_SECRET", &right);
     let connector = scene.start();
     wait_for_state(&scene, &connector, "active");
-    assert_eq!(deliver(&scene, &connector, "mended", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "mended", scene.olaf), 200);
 }
 
 #[test]
@@ -416,10 +416,10 @@ fn a_dismissed_account_stops_its_agent_and_says_why() {
     assert!(reason.contains("dismissed"), "{reason}");
     // Another account may take its place, since the one before is gone.
     let other = scene.portal.add_user(User::employee("Vera", "Neu"));
-    let done = scene.consent(&connector, "helper", other).expect("a consent");
+    let done = connector.consent("helper", other).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
     wait_for_state(&scene, &connector, "active");
-    assert_eq!(deliver(&scene, &connector, "from Vera", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "from Vera", scene.olaf), 200);
     let chat = scene.portal.private_chat(scene.olaf, other);
     assert_eq!(scene.portal.shown(chat).last().map(|m| m.author), Some(other));
     scene.portal.write_to(scene.olaf, other, "welcome").expect("writes");
@@ -439,9 +439,9 @@ fn a_damaged_token_costs_its_agent_a_consent_and_nobody_the_start() {
     let connector = scene.start();
     let reason = wait_for_state(&scene, &connector, "revoked");
     assert!(reason.contains("consent"), "{reason}");
-    let done = scene.consent(&connector, "helper", scene.mira).expect("a consent");
+    let done = connector.consent("helper", scene.mira).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
-    assert_eq!(deliver(&scene, &connector, "mended", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "mended", scene.olaf), 200);
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn no_secret_reaches_the_log_or_lies_open_in_the_database() {
     let scene = scene(Rotation::Strict);
     let connector = scene.start_connected();
     scene.network.clock().advance(TOKEN_LIFE);
-    assert_eq!(deliver(&scene, &connector, "planted words", scene.olaf), 200);
+    assert_eq!(deliver(&connector, "planted words", scene.olaf), 200);
     scene.network.plan(When::first("im.message.add"), Fault::Html(502));
     scene.network.plan(token_endpoint(1), Fault::ActAndDropAnswer);
     scene.network.clock().advance(TOKEN_LIFE);

@@ -59,7 +59,7 @@ fn parameter(url: &str, name: &str) -> String {
 
 /// A consent that is refused by the portal and one that works; what its links were made of.
 fn walk_consent(scene: &Scene, connector: &Connector, answers: &mut Answers) -> Vec<String> {
-    let link = scene.consent_link(connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let ticket = link.rsplit('/').next().expect("a ticket").to_owned();
     answers.keep("consent", &scene.follow(&link).expect("a page"));
     scene.network.plan(When::first("/oauth/token/"), Fault::error(400, "invalid_grant", TEXTS[3]));
@@ -95,7 +95,7 @@ fn converse(scene: &Scene, connector: &Connector, answers: &mut Answers) {
     let answer = |id: &str, headers: &[(&str, &str)]| {
         let target = format!("helper/{}", scene.olaf);
         let body = json!({"delivery_id": id, "external_id": target, "text": TEXTS[1]});
-        scene.deliver_with(connector, &body, headers).expect("an answer")
+        connector.deliver(&body, headers).expect("an answer")
     };
     let proof = [("X-AIHummer-Inbound-Secret", DELIVER_SECRET)];
     scene.network.plan(When::first("/rest/im.message.add"), Fault::Garbage);
@@ -112,8 +112,7 @@ fn converse(scene: &Scene, connector: &Connector, answers: &mut Answers) {
     let broken = client::request("POST", &url, &headers, junk.as_bytes(), PATIENCE);
     answers.keep("broken body", &broken.expect("an answer"));
     let unknown = json!({"delivery_id": "d-5", "external_id": TEXTS[3], "text": TEXTS[3]});
-    answers
-        .keep("broken field", &scene.deliver_with(connector, &unknown, &proof).expect("an answer"));
+    answers.keep("broken field", &connector.deliver(&unknown, &proof).expect("an answer"));
 }
 
 /// The application is gone, and with it the agent's identity.
@@ -126,10 +125,10 @@ fn lose_identity(scene: &Scene, connector: &Connector) {
     });
 }
 
-fn ask_operator_routes(scene: &Scene, connector: &Connector, answers: &mut Answers) {
+fn ask_operator_routes(connector: &Connector, answers: &mut Answers) {
     let paths = ["/healthz", "/readyz", "/metrics", "/v1/status", "/v1/agents", "/v1/settings"];
     for path in paths {
-        answers.keep(path, &scene.control(connector, "GET", path, None).expect("an answer"));
+        answers.keep(path, &connector.control("GET", path, None).expect("an answer"));
         let url = format!("{}{path}", connector.origin("control"));
         let open = client::request("GET", &url, &[], &[], PATIENCE).expect("an answer");
         answers.keep(&format!("{path} without the secret"), &open);
@@ -149,12 +148,12 @@ fn no_secret_no_message_and_no_name_leaves_by_log_page_error_or_disk() {
     let given = walk_consent(&scene, &connector, &mut answers);
     eventually("the subscription", || scene.is_subscribed().then_some(()));
     converse(&scene, &connector, &mut answers);
-    ask_operator_routes(&scene, &connector, &mut answers);
+    ask_operator_routes(&connector, &mut answers);
     let secrets = secrets(&scene, &given);
     assert!(secrets.len() > 15, "{} secrets", secrets.len());
     assert_sealed(&scene, &secrets);
     lose_identity(&scene, &connector);
-    ask_operator_routes(&scene, &connector, &mut answers);
+    ask_operator_routes(&connector, &mut answers);
     assert!(connector.terminate().expect("it stops").success());
     assert_sealed(&scene, &secrets);
 

@@ -36,7 +36,7 @@ fn keep(scene: &Scene, connector: &Connector, id: &str) -> Option<Response> {
     let target = format!("helper/{}", scene.olaf);
     let body = json!({ "delivery_id": id, "external_id": target, "text": id });
     let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Prefer", "respond-async")];
-    scene.deliver_with(connector, &body, &headers).ok()
+    connector.deliver(&body, &headers).ok()
 }
 
 fn in_flight_finishes(signal: &str) {
@@ -121,7 +121,7 @@ fn a_consent_in_flight_finishes_and_a_hopeless_one_is_not_repeated() {
         history.iter().filter(|e| e.path.starts_with("/oauth/token/")).count()
     };
     let callback = |connector: &Connector| {
-        let link = scene.consent_link(connector, "helper").expect("a link");
+        let link = connector.consent_link("helper").expect("a link");
         scene.callback_url(&link, scene.mira).expect("authorizes")
     };
     let stopped_amid = |connector: &mut Connector, begun: &dyn Fn() -> bool| {
@@ -162,7 +162,7 @@ fn a_portal_that_never_answers_does_not_hold_up_the_stop() {
     let never = || Fault::ActAndAnswerLate(Duration::from_secs(100));
     scene.network.plan(When::first("/rest/im.message.add"), never());
     scene.network.plan(When::first("/oauth/token/"), never());
-    let link = scene.consent_link(&connector, "helper").expect("a link");
+    let link = connector.consent_link("helper").expect("a link");
     let url = scene.callback_url(&link, scene.mira).expect("authorizes");
     std::thread::scope(|scope| {
         let call = scope.spawn(|| scene.send(&connector, "hanging", "hanging"));
@@ -216,10 +216,10 @@ fn readiness_names_what_is_missing_until_nothing_is() {
     let first = |connector: &Connector| reasons(connector).first().cloned().unwrap_or_default();
     assert!(first(&connector).starts_with("no agent exists: set BITRIX24_AGENTS"));
     let helper = json!({ "name": "helper" });
-    let created = scene.control(&connector, "POST", "/v1/agents", Some(&helper));
+    let created = connector.control("POST", "/v1/agents", Some(&helper));
     assert_eq!(created.expect("an answer").status, 201);
     assert!(first(&connector).starts_with("agent helper waits for consent"));
-    assert_eq!(scene.consent(&connector, "helper", scene.mira).expect("pages").status, 200);
+    assert_eq!(connector.consent("helper", scene.mira).expect("pages").status, 200);
     let away = ["the gateway does not answer: see AIHUMMER_INBOUND_URL"];
     eventually("the gateway to be missed", || {
         let told = reasons(&connector);

@@ -27,7 +27,7 @@ pub(super) fn measure(binary: &Path, dir: &Path, messages: usize) -> Result<(), 
     stage.set("BITRIX24_POLL_ACTIVE_MS", POLL_MS);
     stage.set("BITRIX24_POLL_IDLE_MS", POLL_MS);
     let mut connector = stage.start(binary)?;
-    let page = stage.consent(&connector, "helper", stage.mira)?;
+    let page = connector.consent("helper", stage.mira)?;
     if page.status != 200 {
         return Err(format!("consent: {}", page.text()));
     }

@@ -84,7 +84,7 @@ impl<'n, 's> Walk<'n, 's> {
 
     fn consent(&mut self) -> Result<(), String> {
         self.narrator.scene("Consent: the agent gets an account of its own");
-        let link = self.stage.consent_link(&self.connector, "helper")?;
+        let link = self.connector.consent_link("helper")?;
         self.narrator.line("consent link", "single use, for whoever is signed in as Mira Holt");
         let callback = self.stage.callback_url(&link, self.stage.mira)?;
         self.narrator.line("browser", "link → portal's consent page → back with a code");

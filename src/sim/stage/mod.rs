@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
-use serde_json::Value;
 use serde_json::json;
 
 use super::client::Response;
@@ -156,14 +155,6 @@ impl Stage {
         Ok(connector)
     }
 
-    /// A consent link of the control API.
-    ///
-    /// # Errors
-    /// The control API refused it.
-    pub fn consent_link(&self, connector: &Connector, agent: &str) -> Result<String> {
-        connector.consent_link(agent)
-    }
-
     /// From the consent page to the address the portal redirects a browser to that is signed in as
     /// `user`.
     ///
@@ -189,41 +180,6 @@ impl Stage {
         browser::confirm(&format!("http://{}", self.consent_addr), page)
     }
 
-    /// Walks the whole consent of an agent in a browser that is signed in as `user`; the last page.
-    ///
-    /// # Errors
-    /// A step did not lead on.
-    pub fn consent(&self, connector: &Connector, agent: &str, user: u64) -> Result<Response> {
-        connector.consent(agent, user)
-    }
-
-    /// A call of the control API with the secret.
-    ///
-    /// # Errors
-    /// Nobody answers.
-    pub fn control(
-        &self,
-        connector: &Connector,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response> {
-        connector.control(method, path, body)
-    }
-
-    /// A Deliver call with these headers.
-    ///
-    /// # Errors
-    /// Nobody answers.
-    pub fn deliver_with(
-        &self,
-        connector: &Connector,
-        body: &Value,
-        headers: &[(&str, &str)],
-    ) -> Result<Response> {
-        connector.deliver(body, headers)
-    }
-
     /// Sends a text as `helper` to Olaf.
     ///
     /// # Errors
@@ -231,7 +187,7 @@ impl Stage {
     pub fn send(&self, connector: &Connector, id: &str, text: &str) -> Result<Response> {
         let target = format!("helper/{}", self.olaf);
         let body = json!({ "delivery_id": id, "external_id": target, "text": text });
-        self.deliver_with(connector, &body, &[("X-AIHummer-Inbound-Secret", SECRET)])
+        connector.deliver(&body, &[("X-AIHummer-Inbound-Secret", SECRET)])
     }
 
     /// Texts of Mira's messages in a chat, in order.

@@ -69,7 +69,7 @@ impl Scene {
     /// for her, so that nothing said from now on is missed.
     pub fn start_connected(&self) -> Connector {
         let connector = self.start();
-        let done = self.stage.consent(&connector, "helper", self.mira).expect("a consent");
+        let done = connector.consent("helper", self.mira).expect("a consent");
         assert_eq!(done.status, 200, "{}", done.text());
         eventually("the agent's events to be subscribed", || self.is_subscribed().then_some(()));
         connector
@@ -77,7 +77,7 @@ impl Scene {
 
     /// `GET /v1/status`; `None` when nobody answers.
     pub fn status(&self, connector: &Connector) -> Option<Value> {
-        self.control(connector, "GET", "/v1/status", None).ok().map(|answer| answer.json())
+        connector.control("GET", "/v1/status", None).ok().map(|answer| answer.json())
     }
 
     /// Texts the gateway got, repeats of one key counted once, in order of first arrival.
