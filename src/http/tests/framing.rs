@@ -89,6 +89,19 @@ fn a_body_beyond_the_limit_is_refused_unread_and_allocates_nothing() {
 }
 
 #[test]
+fn whoever_sends_all_of_a_body_that_is_too_large_can_read_why_it_is_refused() {
+    let stand = stand();
+    let length = 8_000_000;
+    for _ in 0..10 {
+        let mut stream = stand.connect();
+        let head = format!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sends the head");
+        stream.write_all(&vec![b'x'; length]).expect("sends the body");
+        assert!(rest(&mut stream).starts_with("HTTP/1.1 413 "));
+    }
+}
+
+#[test]
 fn a_body_that_ends_too_soon_never_reaches_the_handler() {
     let stand = stand();
     for request in [

@@ -24,8 +24,9 @@ use crate::slots::Ticket;
 use crate::Limits;
 use crate::Shared;
 
-/// What is read away after the last answer of a connection, and for how long.
-const DISCARD_BYTES_MAX: usize = 256 * 1024;
+/// What is read away after the last answer of a connection, and for how long: a peer that sends a
+/// body much too large still gets to read why it was refused. It costs no memory.
+const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Why a connection ends before its request is handed over.
