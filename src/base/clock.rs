@@ -83,6 +83,27 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixMs> {
     Some(UnixMs(seconds * 1000 + ms))
 }
 
+/// How long a `Retry-After` asks to wait from `now`: seconds, or an HTTP date. Unbounded: the peer may
+/// ask for anything.
+pub fn retry_after(text: &str, now: UnixMs) -> Option<Duration> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(parse_http_date(text)?.since(now)),
+    }
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers must send.
+fn parse_http_date(text: &str) -> Option<UnixMs> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_weekday, date) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let mut words = date.split(' ');
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
 /// Days since 1970-01-01 of a proleptic Gregorian date.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let shifted = if month <= 2 { year - 1 } else { year };

@@ -32,6 +32,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::unversioned::transport::NextTimeout;
 use url::Url;
 
+use crate::base::clock;
 use crate::base::names::Names;
 use crate::limits;
 
@@ -214,8 +215,7 @@ fn whole(
                 || target.port_or_known_default() != url.port_or_known_default()
         });
     let retry_after = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
-    let retry_after =
-        retry_after.and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after.and_then(|wait| clock::retry_after(wait, clock::now()));
     let retry_after = retry_after.map(|wait| wait.min(limits::PORTAL_RETRY_AFTER_MAX));
     let body = answer.body_mut().with_config().limit(bytes_max).read_to_vec();
     match body {

@@ -79,7 +79,8 @@ pub(in crate::gateway) fn of_answer(answer: &Answer, now: UnixMs) -> Verdict {
         Some(word) => format!("http_{status}/{word}"),
         None => format!("http_{status}"),
     };
-    let after = answer.retry_after.as_deref().and_then(|text| delay(text, now));
+    let after = answer.retry_after.as_deref().and_then(|text| clock::retry_after(text, now));
+    let after = after.map(|after| after.min(limits::GATEWAY_RETRY_AFTER_MAX));
     let retry = |trouble, code| Verdict::Retry { trouble, after, code };
     match status {
         200..=299 => Verdict::Accepted,
@@ -119,27 +120,6 @@ pub(in crate::gateway) fn of_failure(failure: &ureq::Error) -> Verdict {
         _ => (Trouble::Setup, "client"),
     };
     Verdict::Retry { trouble, after: None, code: word.to_owned() }
-}
-
-/// `Retry-After`: seconds, or an HTTP date.
-fn delay(text: &str, now: UnixMs) -> Option<Duration> {
-    let text = text.trim();
-    let asked = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => http_date(text)?.since(now),
-    };
-    Some(asked.min(limits::GATEWAY_RETRY_AFTER_MAX))
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers must send.
-fn http_date(text: &str) -> Option<UnixMs> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_weekday, date) = text.strip_suffix(" GMT")?.split_once(", ")?;
-    let mut words = date.split(' ');
-    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    clock::parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
 }
 
 /// The `code` (or else `type`) of an error object `{"error":{"code":…}}`, when it is a word. The

@@ -66,7 +66,7 @@ fn with(field: &str, value: Value) -> Value {
 fn assert_nothing_kept(scene: &Scene, connector: &Connector) {
     let missing = look_up(connector, "bad");
     assert_refused("GetDelivery of what was refused", &missing, 404, "not_found", "no delivery");
-    let status = scene.status(connector).expect("a status");
+    let status = connector.status().expect("a status");
     assert_eq!(status["deliveries"]["unfinished"], 0, "{status}");
     assert_eq!(scene.network.calls_of("im.message.add"), 0);
     assert!(!connector.log().contains("panicked"), "{}", connector.log());

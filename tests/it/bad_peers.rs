@@ -23,16 +23,9 @@ const HUGE: usize = 33 * 1024 * 1024;
 /// Longer than an access token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(3601);
 
-/// Answers that say nothing about what became of the request, or that nothing did.
-fn faults() -> Vec<Fault> {
-    let body = |status, body: &str| Fault::Body { status, body: body.to_owned() };
+/// What can go wrong with an answer on the way, whoever gives it.
+fn broken() -> Vec<Fault> {
     vec![
-        Fault::Html(200),
-        Fault::Html(302),
-        Fault::Html(401),
-        Fault::Html(404),
-        Fault::Html(502),
-        Fault::HtmlAfterAct(504),
         Fault::Empty,
         Fault::Garbage,
         Fault::WrongType,
@@ -41,6 +34,19 @@ fn faults() -> Vec<Fault> {
         Fault::ActAndDropAnswer,
         Fault::ActAndReset,
         Fault::SlowBody(Duration::from_millis(2)),
+    ]
+}
+
+/// Answers that say nothing about what became of the request, or that nothing did.
+fn faults() -> Vec<Fault> {
+    let body = |status, body: &str| Fault::Body { status, body: body.to_owned() };
+    let odd = vec![
+        Fault::Html(200),
+        Fault::Html(302),
+        Fault::Html(401),
+        Fault::Html(404),
+        Fault::Html(502),
+        Fault::HtmlAfterAct(504),
         Fault::error(200, "INTERNAL_SERVER_ERROR", "Internal server error"),
         Fault::error(400, "", ""),
         Fault::error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests"),
@@ -52,7 +58,8 @@ fn faults() -> Vec<Fault> {
         body(200, r#"{"error":0}"#),
         body(500, r#"{"error":{"code":5,"message":[]}}"#),
         body(200, &format!("{{\"result\":\"{}\"}}", "x".repeat(HUGE))),
-    ]
+    ];
+    [broken(), odd].concat()
 }
 
 /// Runs every case in one of a few lanes, each with a scene and a connected agent.
@@ -186,27 +193,19 @@ fn a_message_is_shown_once_whatever_the_portal_answers() {
 #[test]
 fn a_message_reaches_a_gateway_that_answers_oddly() {
     let body = |status, body: String| Fault::Body { status, body };
-    let faults = vec![
+    let odd = vec![
         Fault::Html(302),
         Fault::Html(405),
         Fault::Html(500),
         Fault::Html(502),
         Fault::HtmlAfterAct(200),
         Fault::HtmlAfterAct(504),
-        Fault::Empty,
-        Fault::Garbage,
-        Fault::WrongType,
-        Fault::Truncate,
-        Fault::CloseBeforeReading,
-        Fault::ActAndDropAnswer,
-        Fault::ActAndReset,
-        Fault::SlowBody(Duration::from_millis(2)),
         body(503, "x".repeat(HUGE)),
         body(500, r#"{"error":"#.to_owned()),
         body(500, r#"{"error":[5],"code":{}}"#.to_owned()),
         body(503, String::new()),
     ];
-    in_lanes(faults, |scene, _, fault, number| {
+    in_lanes([broken(), odd].concat(), |scene, _, fault, number| {
         plan(scene, ServerKind::Gateway, "/v1/inbound/generic", fault);
         let text = format!("message {number}");
         scene.portal.write_to(scene.olaf, scene.mira, &text).expect("writes");

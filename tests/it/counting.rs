@@ -226,7 +226,7 @@ impl Run {
     /// any more.
     fn settle(&mut self) -> bool {
         self.wait(|run| {
-            let status = run.scene.status(&run.connector);
+            let status = run.connector.status();
             let empty = status.is_some_and(|status| {
                 status["outbox"]["pending"] == 0 && status["deliveries"]["unfinished"] == 0
             });

@@ -43,15 +43,15 @@ fn scene(rotation: Rotation) -> Scene {
 }
 
 /// State and reason of `helper`.
-fn standing(scene: &Scene, connector: &Connector) -> Option<(String, String)> {
-    let status = scene.status(connector)?;
+fn standing(connector: &Connector) -> Option<(String, String)> {
+    let status = connector.status()?;
     let agent = status["agents"].as_array()?.iter().find(|agent| agent["name"] == "helper")?;
     Some((agent["state"].as_str()?.to_owned(), agent["reason"].as_str()?.to_owned()))
 }
 
-fn wait_for_state(scene: &Scene, connector: &Connector, wanted: &str) -> String {
+fn wait_for_state(connector: &Connector, wanted: &str) -> String {
     eventually(&format!("helper to be {wanted}"), || {
-        standing(scene, connector).filter(|(state, _)| state == wanted).map(|(_, reason)| reason)
+        standing(connector).filter(|(state, _)| state == wanted).map(|(_, reason)| reason)
     })
 }
 
@@ -141,7 +141,7 @@ fn a_lost_answer_to_a_renewal_heals_where_tokens_can_be_used_again() {
     scene.network.clock().advance(TOKEN_LIFE);
     assert_eq!(deliver(&connector, "after the loss", scene.olaf), 200);
     assert_eq!(token_requests(&scene, "refresh_token"), 3, "the same token, until an answer came");
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_lost_answer_to_a_renewal_asks_for_consent_where_tokens_work_once() {
     let connector = scene.start_connected();
     scene.network.plan(token_endpoint(1), Fault::ActAndDropAnswer);
     scene.network.clock().advance(TOKEN_LIFE);
-    let reason = wait_for_state(&scene, &connector, "revoked");
+    let reason = wait_for_state(&connector, "revoked");
     assert!(reason.contains("open a new consent link"), "{reason}");
     let asked = token_requests(&scene, "refresh_token");
     assert!(asked <= 3, "{asked} requests for a chain that has ended");
@@ -185,7 +185,7 @@ fn a_kill_between_the_answer_to_a_renewal_and_its_commit_leaves_a_way_back() {
         drop(connector);
         let connector = scene.start();
         if rotation == Rotation::Strict {
-            wait_for_state(&scene, &connector, "revoked");
+            wait_for_state(&connector, "revoked");
             let done = connector.consent("helper", scene.mira).expect("a consent");
             assert_eq!(done.status, 200, "{}", done.text());
         }
@@ -208,7 +208,7 @@ fn a_new_pair_that_cannot_be_stored_is_kept_until_it_can() {
     file.execute_batch("DROP TRIGGER full").expect("dropped");
     assert_eq!(deliver(&connector, "with room again", scene.olaf), 200);
     assert_eq!(token_requests(&scene, "refresh_token"), 1, "asking again would end the chain");
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn what_the_token_endpoint_says_never_rejects_a_delivery() {
                 wait_for_failed_attempt(&connector, &name);
                 scene.network.clear_plan();
                 wait_until_said(&scene, &name);
-                wait_for_state(&scene, &connector, "active");
+                wait_for_state(&connector, "active");
             });
         }
     });
@@ -246,14 +246,14 @@ fn a_token_that_is_refused_again_is_renewed_once_and_not_in_a_loop() {
         let scene = scene(Rotation::Strict);
         let mut connector = scene.start_connected();
         scene.network.plan(When::every("POST /rest/"), Fault::error(401, code, ""));
-        let reason = wait_for_state(&scene, &connector, "revoked");
+        let reason = wait_for_state(&connector, "revoked");
         assert!(reason.contains(&code.to_lowercase()), "{reason}");
         assert_eq!(token_requests(&scene, "refresh_token"), 1, "{code}");
         // The pair itself was good: it is found out at the next start, without a consent.
         scene.network.clear_plan();
         connector.terminate().expect("stops");
         let connector = scene.start();
-        wait_for_state(&scene, &connector, "active");
+        wait_for_state(&connector, "active");
     }
 }
 
@@ -272,12 +272,12 @@ fn a_pair_of_another_person_or_portal_is_refused_and_the_old_one_kept() {
         let fault = Fault::Body { status: 200, body: pair.to_string() };
         scene.network.plan(token_endpoint(u64::MAX), fault);
         scene.network.clock().advance(TOKEN_LIFE);
-        let reason = wait_for_state(&scene, &connector, "revoked");
+        let reason = wait_for_state(&connector, "revoked");
         assert!(reason.contains(told), "{reason}");
         scene.network.clear_plan();
         connector.terminate().expect("stops");
         let connector = scene.start();
-        wait_for_state(&scene, &connector, "active");
+        wait_for_state(&connector, "active");
     }
 }
 
@@ -288,11 +288,11 @@ fn an_authorization_server_that_comes_back_is_used_again() {
     scene.portal.set_oauth_listening(false).expect("stops listening");
     scene.network.clock().advance(TOKEN_LIFE);
     accept(&scene, &connector, "waits");
-    let reason = wait_for_state(&scene, &connector, "degraded");
+    let reason = wait_for_state(&connector, "degraded");
     assert!(reason.contains("does not answer"), "{reason}");
     scene.portal.set_oauth_listening(true).expect("listens again");
     wait_until_said(&scene, "waits");
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
 }
 
 #[test]
@@ -314,9 +314,9 @@ fn a_redirect_that_leads_nowhere_costs_few_renewals_and_no_token() {
     let connector = scene.start_connected();
     // A page of a proxy in front of the portal: the address stays what it was.
     scene.network.plan(When::every("POST /rest/"), Fault::Html(302));
-    wait_for_state(&scene, &connector, "degraded");
+    wait_for_state(&connector, "degraded");
     scene.network.clear_plan();
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
     let asked = token_requests(&scene, "refresh_token");
     assert!(asked <= 1, "{asked} renewals");
 }
@@ -349,7 +349,7 @@ fn a_plan_without_rest_holds_deliveries_back() {
     let connector = scene.start_connected();
     scene.portal.world().switches.mode = Mode::PlanWithoutRest;
     accept(&scene, &connector, "held back");
-    let reason = wait_for_state(&scene, &connector, "degraded");
+    let reason = wait_for_state(&connector, "degraded");
     assert!(reason.contains("plan"), "{reason}");
     wait_for_failed_attempt(&connector, "held back");
     scene.portal.world().switches.mode = Mode::Normal;
@@ -363,7 +363,7 @@ fn a_method_without_its_scope_keeps_the_agent_degraded_while_others_work() {
     let lacks = || Fault::error(401, "insufficient_scope", "");
     scene.network.plan(When::every("/rest/im.message.add"), lacks());
     accept(&scene, &connector, "needs a scope");
-    let reason = wait_for_state(&scene, &connector, "degraded");
+    let reason = wait_for_state(&connector, "degraded");
     assert!(reason.contains("scope for im.message.add"), "{reason}");
     let polls = || scene.network.calls_of("im.v2.event.get");
     let before = polls();
@@ -373,7 +373,7 @@ fn a_method_without_its_scope_keeps_the_agent_degraded_while_others_work() {
     assert_eq!(log.matches("agent_state").count(), 2, "{log}");
     scene.network.clear_plan();
     wait_until_said(&scene, "needs a scope");
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
 }
 
 #[test]
@@ -385,12 +385,12 @@ fn a_mended_identity_works_after_a_restart() {
     scene.set("BITRIX24_CLIENT_SECRET", "not-the-secret");
     scene.network.clock().advance(TOKEN_LIFE);
     let mut connector = scene.start();
-    let reason = wait_for_state(&scene, &connector, "revoked");
+    let reason = wait_for_state(&connector, "revoked");
     assert!(reason.contains("BITRIX24_CLIENT_SECRET"), "{reason}");
     connector.terminate().expect("stops");
     scene.set("BITRIX24_CLIENT_SECRET", &right);
     let connector = scene.start();
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
     assert_eq!(deliver(&connector, "mended", scene.olaf), 200);
 }
 
@@ -402,7 +402,7 @@ fn a_server_that_may_not_see_the_secret_any_more_is_not_asked() {
     scene.set("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info");
     scene.network.clock().advance(TOKEN_LIFE);
     let connector = scene.start();
-    let reason = wait_for_state(&scene, &connector, "degraded");
+    let reason = wait_for_state(&connector, "degraded");
     assert!(reason.contains("BITRIX24_OAUTH_SERVERS"), "{reason}");
     assert_eq!(token_requests(&scene, "refresh_token"), 0);
 }
@@ -412,13 +412,13 @@ fn a_dismissed_account_stops_its_agent_and_says_why() {
     let scene = Scene::new();
     let connector = scene.start_connected();
     scene.portal.dismiss(scene.mira);
-    let reason = wait_for_state(&scene, &connector, "revoked");
+    let reason = wait_for_state(&connector, "revoked");
     assert!(reason.contains("dismissed"), "{reason}");
     // Another account may take its place, since the one before is gone.
     let other = scene.portal.add_user(User::employee("Vera", "Neu"));
     let done = connector.consent("helper", other).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
-    wait_for_state(&scene, &connector, "active");
+    wait_for_state(&connector, "active");
     assert_eq!(deliver(&connector, "from Vera", scene.olaf), 200);
     let chat = scene.portal.private_chat(scene.olaf, other);
     assert_eq!(scene.portal.shown(chat).last().map(|m| m.author), Some(other));
@@ -437,7 +437,7 @@ fn a_damaged_token_costs_its_agent_a_consent_and_nobody_the_start() {
         .execute("UPDATE agents SET access = x'00112233445566778899aabbccddeeff00'", [])
         .expect("damaged");
     let connector = scene.start();
-    let reason = wait_for_state(&scene, &connector, "revoked");
+    let reason = wait_for_state(&connector, "revoked");
     assert!(reason.contains("consent"), "{reason}");
     let done = connector.consent("helper", scene.mira).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
@@ -453,7 +453,7 @@ fn no_secret_reaches_the_log_or_lies_open_in_the_database() {
     scene.network.plan(When::first("im.message.add"), Fault::Html(502));
     scene.network.plan(token_endpoint(1), Fault::ActAndDropAnswer);
     scene.network.clock().advance(TOKEN_LIFE);
-    wait_for_state(&scene, &connector, "revoked");
+    wait_for_state(&connector, "revoked");
     let mut secrets = vec![
         scene.client_secret.clone(),
         SECRET.to_owned(),
@@ -576,6 +576,6 @@ fn a_state_directory_that_others_can_write_is_refused_and_files_are_closed() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("opened");
     let connector = scene.start();
     assert_eq!(mode(&file), 0o600);
-    let status: Value = scene.status(&connector).expect("an answer");
+    let status: Value = connector.status().expect("an answer");
     assert_eq!(status["agents"][0]["name"], "helper");
 }

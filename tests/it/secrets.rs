@@ -120,7 +120,7 @@ fn lose_identity(scene: &Scene, connector: &Connector) {
     scene.portal.delete_app(&scene.client_id);
     scene.network.clock().advance(std::time::Duration::from_secs(3601));
     eventually("the agent to be revoked", || {
-        let status = scene.status(connector)?;
+        let status = connector.status()?;
         (status["agents"][0]["state"] == "revoked").then_some(())
     });
 }

@@ -94,7 +94,7 @@ fn who_waits_is_told_and_the_next_start_goes_on() {
     let answer = std::thread::scope(|scope| {
         let call = scope.spawn(|| scene.send(&connector, "waiting", "waiting"));
         eventually("the delivery", || {
-            (scene.status(&connector)?["deliveries"]["unfinished"] == 1).then_some(())
+            (connector.status()?["deliveries"]["unfinished"] == 1).then_some(())
         });
         stage::signal("TERM", connector.pid());
         call.join().expect("no panic")

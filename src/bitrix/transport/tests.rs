@@ -204,8 +204,9 @@ fn redirects_are_told_and_never_followed() {
 
 #[test]
 fn a_wait_that_is_asked_for_is_read_within_reason() {
-    for (wait, read) in [("120", Some(120)), ("99999999", Some(300)), ("-1", None), ("soon", None)]
-    {
+    let (past, future) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sat, 06 Nov 2094 08:49:37 GMT");
+    let cases = [("120", Some(120)), ("99999999", Some(300)), ("-1", None), ("soon", None)];
+    for (wait, read) in cases.into_iter().chain([(past, Some(0)), (future, Some(300))]) {
         let answer =
             format!("HTTP/1.1 503 Off\r\nRetry-After: {wait}\r\nContent-Length: 0\r\n\r\n");
         let (port, _read) = answering(Vec::leak(answer.into_bytes()));

@@ -81,6 +81,11 @@ impl Connector {
         answer.map_err(|why| format!("{method} {path}: {why}"))
     }
 
+    /// `GET /v1/status`; `None` when nobody answers.
+    pub fn status(&self) -> Option<Value> {
+        self.control("GET", "/v1/status", None).ok().map(|answer| answer.json())
+    }
+
     /// A consent link of the control API.
     ///
     /// # Errors

@@ -10,7 +10,6 @@ use std::path::Path;
 use aihummer_bitrix24::sim::PortalOptions;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::Stage;
-use serde_json::Value;
 
 use crate::support::Run;
 use crate::support::TempDir;
@@ -73,11 +72,6 @@ impl Scene {
         assert_eq!(done.status, 200, "{}", done.text());
         eventually("the agent's events to be subscribed", || self.is_subscribed().then_some(()));
         connector
-    }
-
-    /// `GET /v1/status`; `None` when nobody answers.
-    pub fn status(&self, connector: &Connector) -> Option<Value> {
-        connector.control("GET", "/v1/status", None).ok().map(|answer| answer.json())
     }
 
     /// Texts the gateway got, repeats of one key counted once, in order of first arrival.
