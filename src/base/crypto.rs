@@ -1,6 +1,8 @@
 //! The few cryptographic functions the connector needs, over `ring`: digests, HMAC, AEAD, random
 //! bytes, hex. Knows no keys of its own; `vault` owns the master key.
 
+use std::fmt;
+
 use ring::aead;
 use ring::digest;
 use ring::hmac;
@@ -15,6 +17,40 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
     out
+}
+
+/// SHA-256 of what comes piece by piece.
+pub struct Digest(digest::Context);
+
+impl Digest {
+    /// Of nothing yet.
+    pub fn new() -> Digest {
+        Digest(digest::Context::new(&digest::SHA256))
+    }
+
+    /// And of this.
+    pub fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// The hash.
+    pub fn finish(self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+}
+
+impl Default for Digest {
+    fn default() -> Digest {
+        Digest::new()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest")
+    }
 }
 
 /// HMAC-SHA-256.

@@ -4,6 +4,7 @@
 //! is `agents`' matter.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -54,6 +55,20 @@ pub struct Call<T> {
     pub lane: Lane,
     /// Reads `result`; `None` when it has not the documented type.
     pub read: fn(&Value) -> Option<T>,
+    /// A file that goes along in base64.
+    pub file: Option<Attached>,
+}
+
+/// A file inside a call's parameters: read, encoded and sent piece by piece, so that its size costs
+/// no memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// The parameter value, unlike any other, in whose place it goes.
+    pub marker: String,
 }
 
 /// Whom a call acts as.

@@ -57,6 +57,7 @@ pub fn profile() -> Call<Option<Profile>> {
                 }))
             }
         },
+        file: None,
     }
 }
 
@@ -101,6 +102,7 @@ pub fn scope() -> Call<Vec<String>> {
             // A list of something else says nothing about scopes.
             (!names.is_empty() || listed.is_empty()).then_some(names)
         },
+        file: None,
     }
 }
 
@@ -115,6 +117,7 @@ pub fn licence() -> Call<String> {
             let licence = result.as_object()?.get("LICENSE").and_then(Value::as_str);
             Some(licence.unwrap_or_default().to_owned())
         },
+        file: None,
     }
 }
 
@@ -129,6 +132,7 @@ pub fn method_available(name: &'static str) -> Call<bool> {
             let flag = |key| result.get(key)?.as_bool();
             Some(flag("isExisting")? && flag("isAvailable")?)
         },
+        file: None,
     }
 }
 
@@ -154,6 +158,7 @@ pub fn event_subscribe() -> Call<()> {
         lane: Lane::Poll,
         // b24: messenger §14 R1: nothing else is success, or messages would be waited for in vain.
         read: |result| json::flag(result).then_some(()),
+        file: None,
     }
 }
 
@@ -166,6 +171,7 @@ pub fn event_get(offset: EventId, limit: u32) -> Call<EventPage> {
         writes: false,
         lane: Lane::Poll,
         read: EventPage::read,
+        file: None,
     }
 }
 
@@ -190,6 +196,7 @@ pub fn message_add(
         writes: true,
         lane: Lane::Reply,
         read: |result| json::int(result).filter(|id| *id > 0).map(MessageId),
+        file: None,
     }
 }
 
@@ -204,6 +211,7 @@ pub fn newest_messages(dialog: DialogId, lane: Lane) -> Call<Vec<HistoryMessage>
         writes: false,
         lane,
         read: history::read,
+        file: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod accept;
 mod execute;
 mod reconcile;
 mod schedule;
+pub mod shelf;
 mod waiters;
 mod worker;
 

@@ -85,7 +85,7 @@ fn portal(rule: RateRule) -> Portal {
 fn write(method: &'static str) -> Call<i64> {
     let mut params = Map::new();
     params.insert("TEXT".to_owned(), json!("hi"));
-    Call { method, params, writes: true, lane: Lane::Reply, read: json::int }
+    Call { method, params, writes: true, lane: Lane::Reply, read: json::int, file: None }
 }
 
 fn meaning(outcome: Result<i64, Failure>) -> (Class, Effect, String) {
