@@ -109,11 +109,16 @@ pub const MESSENGER: &[Quirk] = &[
             "joining_is_told_by_an_event_for_each_and_a_notice",
         ],
     ),
-    missing(
+    modelled(
         "Q5",
         "messenger §3.3",
         "events of edits, deletions, reactions",
-        "they come with the methods of Q19 and Q20; EventLog::write_any can show one",
+        &[
+            "edit_replaces_the_text_says_so_and_writes_no_event",
+            "edit_in_the_client_has_no_limit_and_an_event",
+            "delete_empties_the_text_and_leaves_the_place",
+            "event_of_a_reaction_names_who_and_what_but_not_which_way",
+        ],
     ),
     partly(
         "Q6",
@@ -126,15 +131,16 @@ pub const MESSENGER: &[Quirk] = &[
             "notes_to_oneself_are_written_twice",
         ],
     ),
-    partly(
+    modelled(
         "Q7",
         "messenger §3.4",
         "shapes of payloads in two forms",
-        "nothing is forwarded; a message that is gone needs the deletions of Q19",
         &[
             "payload_has_the_keys_of_the_source",
             "payload_can_have_the_documented_shapes",
             "numbers_in_params_are_texts",
+            "event_of_a_message_that_is_gone_has_its_id_only",
+            "forwarded_message_tells_where_it_comes_from",
         ],
     ),
     modelled(
@@ -156,12 +162,13 @@ pub const MESSENGER: &[Quirk] = &[
         "Q10",
         "messenger §4.2",
         "limits and codes of history, the text 0, parameters left out",
-        "file objects, FORWARD_ID, CONVERT_TEXT, history hidden from who joined later; one language",
+        "file objects, CONVERT_TEXT, history hidden from who joined later; one language",
         &[
             "first_id_goes_up_last_id_goes_down",
             "ids_that_are_no_digits_are_refused",
             "text_zero_is_shown_as_deleted",
             "message_has_the_classic_shape",
+            "forwarded_message_tells_where_it_comes_from",
         ],
     ),
     partly(
@@ -176,11 +183,15 @@ pub const MESSENGER: &[Quirk] = &[
             "date_of_the_last_activity_replaces_the_offset",
         ],
     ),
-    missing(
+    partly(
         "Q12",
         "messenger §4.3, §11, §12",
-        "counters, search, im.chat.get, read marks",
-        "the connector does not call these methods yet",
+        "members of a dialog",
+        "counters, search, im.chat.get and read marks, which the connector does not call; SKIP_EXTERNAL",
+        &[
+            "members_come_as_classic_users_page_by_page",
+            "members_of_a_private_dialog_are_both_and_of_a_foreign_one_secret",
+        ],
     ),
     modelled(
         "Q13",
@@ -203,6 +214,7 @@ pub const MESSENGER: &[Quirk] = &[
             "uuid_of_a_message_that_failed_late_is_stuck_for_an_hour",
             "whatever_is_no_lower_case_uuid_of_version_4_is_ignored",
             "uuid_is_forgotten_after_31_days",
+            "old_portal_knows_no_uuids",
         ],
     ),
     modelled(
@@ -241,14 +253,44 @@ pub const MESSENGER: &[Quirk] = &[
             "text_goes_through_saving_and_reading",
         ],
     ),
-    missing(
+    partly(
         "Q19",
         "messenger §7",
-        "editing and deleting",
-        "the connector does not call these methods yet",
+        "editing and deleting, by REST and in the official clients",
+        "attachments and keyboards; what administrators may delete by REST; an Open Line whose connector lets messages be edited",
+        &[
+            "edit_replaces_the_text_says_so_and_writes_no_event",
+            "edit_is_for_the_author_for_three_days_and_not_for_what_was_forwarded",
+            "edit_with_nothing_in_it_deletes",
+            "edit_normalises_less_than_sending",
+            "edit_attaches_the_file_that_its_text_names",
+            "delete_empties_the_text_and_leaves_the_place",
+            "edit_in_the_client_has_no_limit_and_an_event",
+            "deleted_in_the_client_an_unseen_message_vanishes_and_a_seen_one_leaves_its_place",
+        ],
     ),
-    missing("Q20", "messenger §7", "likes", "the connector does not call this method yet"),
-    missing("Q21", "messenger §8", "typing", "the connector does not call this method yet"),
+    modelled(
+        "Q20",
+        "messenger §7",
+        "likes, and reactions by the undocumented methods",
+        &[
+            "repeated_like_is_refused_as_no_change",
+            "likes_are_numbers_in_history_and_texts_in_events",
+            "reactions_have_controllers_with_codes_of_their_own",
+            "old_portal_knows_twelve_reactions_and_one_of_each_person",
+            "portal_can_lack_any_of_these_methods",
+        ],
+    ),
+    modelled(
+        "Q21",
+        "messenger §8",
+        "typing",
+        &[
+            "typing_is_shown_for_25_seconds_or_until_the_message",
+            "typing_is_of_one_chat_and_longer_with_a_copilot",
+            "typing_to_oneself_or_where_one_may_not_is_refused",
+        ],
+    ),
     missing(
         "Q22",
         "messenger §9.1, §9.2",
@@ -269,12 +311,15 @@ pub const MESSENGER: &[Quirk] = &[
         "reading with a user id makes the chat",
         &["naming_a_person_makes_the_chat"],
     ),
-    partly(
+    modelled(
         "Q26",
         "messenger §1",
-        "case of names of methods and parameters",
-        "code 100 for a missing parameter: no im.v2 method of the model has a required one",
-        &["page_is_clamped_and_a_full_one_promises_more", "dialog_is_named_in_every_form_and_case"],
+        "case of names of methods and parameters, code 100 for a missing one",
+        &[
+            "page_is_clamped_and_a_full_one_promises_more",
+            "dialog_is_named_in_every_form_and_case",
+            "controllers_need_their_parameters_in_the_right_case",
+        ],
     ),
 ];
 
@@ -289,7 +334,9 @@ pub const LEFT_OUT: &[&str] = &[
     "transport §4.1, §4.2: user.search, department.fields, and every method that changes the structure",
     "transport §4.5: humanresources.*",
     "messenger §6.1: ATTACH, KEYBOARD, MENU, BOT_ID, URL_PREVIEW and SKIP_CONNECTOR are ignored; SYSTEM names no application and works for webhooks too",
-    "messenger §6.5: im.v2.Chat.Message.send and the other undocumented methods",
+    "messenger §6.5: im.v2.Chat.Message.send and the other undocumented methods, but for reactions",
+    "messenger §7: which codes the reaction methods have for a message that is not there or out of reach is a guess, as is that one reaction replaces another on an old portal",
+    "messenger §8: im.v2.Chat.InputAction.notify",
     "messenger §4.2: `replaces` is always empty, messages do not disappear by themselves",
     "aihummer §2.1: routing, so a missing default workspace is not noticed",
     "aihummer §2.3: which error the gateway gives when is not documented beyond a wrong secret, an invalid body and an unknown route; others come by Fault::Error, in the gateway's envelope",

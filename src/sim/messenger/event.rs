@@ -11,33 +11,65 @@ use super::super::people::UserKind;
 use super::super::world::World;
 use super::Chat;
 use super::Message;
+use super::log::Reacted;
 use super::message::shown_text;
 use super::message::shown_uuid;
 
-/// `data` of ONIMV2MESSAGEADD for one recipient.
-pub fn message_added(world: &World, message: u64, recipient: u64) -> Value {
-    let Some(found) = world.messenger.messages.get(&message) else {
-        // Deleted completely in the meantime.
-        return json!({ "message": { "id": message }, "chat": [], "user": [], "language": "en" });
+/// `data` of ONIMV2MESSAGEADD and ONIMV2MESSAGEUPDATE for one recipient.
+pub fn message(world: &World, message: &Message, recipient: u64) -> Value {
+    let mut data = about(world, message.chat, message.author, recipient);
+    data["message"] = message_part(world, message);
+    data
+}
+
+/// `data` of ONIMV2MESSAGEDELETE, which does not tell whether anything is left.
+pub fn message_deleted(world: &World, message: &Message, recipient: u64) -> Value {
+    let mut data = about(world, message.chat, message.author, recipient);
+    data["messageId"] = json!(message.id);
+    data
+}
+
+/// `data` of ONIMV2REACTIONCHANGE. To people the source does not pass on what happened.
+pub fn reaction_changed(
+    world: &World,
+    message: &Message,
+    change: &Reacted,
+    recipient: u64,
+) -> Value {
+    let mut data = about(world, message.chat, change.user, recipient);
+    data["message"] = message_part(world, message);
+    data["reaction"] = json!(change.code);
+    data["action"] = match (world.messenger.switches.documented_shapes, change.added) {
+        (false, _) => json!(""),
+        (true, true) => json!("add"),
+        (true, false) => json!("delete"),
     };
-    let chat = world.messenger.chats.get(&found.chat);
+    data
+}
+
+/// What stands beside the message: its chat as the recipient sees it, and a person.
+fn about(world: &World, chat: u64, user: u64, recipient: u64) -> Value {
+    let chat = world.messenger.chats.get(&chat);
     json!({
-        "message": message_body(world, found),
         "chat": chat.map_or(json!([]), |chat| chat_body(world, chat, recipient)),
-        "user": author(world, found.author),
+        "user": author(world, user),
         "language": "en",
     })
 }
 
+/// Of a message that was deleted completely in the meantime only the id is left.
+fn message_part(world: &World, message: &Message) -> Value {
+    if world.messenger.messages.contains_key(&message.id) {
+        return message_body(world, message);
+    }
+    json!({ "id": message.id })
+}
+
 /// `data` of ONIMV2JOINCHAT.
 pub fn joined(world: &World, chat: u64, user: u64, recipient: u64) -> Value {
-    let found = world.messenger.chats.get(&chat);
-    json!({
-        "dialogId": format!("chat{chat}"),
-        "chat": found.map_or(json!([]), |chat| chat_body(world, chat, recipient)),
-        "user": author(world, user),
-        "language": "en",
-    })
+    let mut data = about(world, chat, user, recipient);
+    data["dialogId"] = json!(format!("chat{chat}"));
+    data
 }
 
 fn message_body(world: &World, message: &Message) -> Value {
@@ -55,10 +87,17 @@ fn message_body(world: &World, message: &Message) -> Value {
         params.insert("CODE".to_owned(), json!([code]));
         params.insert("NOTIFY".to_owned(), json!("N"));
     }
-    let chat = world.messenger.chats.get(&message.chat);
-    let viewed = chat.is_some_and(|chat| {
-        chat.read_to.iter().any(|(user, to)| *user != message.author && *to >= message.id)
-    });
+    let likers = message.marks.likers();
+    if !likers.is_empty() {
+        let likers: Vec<String> = likers.iter().map(ToString::to_string).collect();
+        params.insert("LIKE".to_owned(), json!(likers));
+    }
+    if message.marks.edited {
+        params.insert("IS_EDITED".to_owned(), json!("Y"));
+    }
+    if message.marks.deleted {
+        params.insert("IS_DELETED".to_owned(), json!("Y"));
+    }
     let mut body = json!({
         "id": message.id,
         "chatId": message.chat,
@@ -71,15 +110,40 @@ fn message_body(world: &World, message: &Message) -> Value {
             None if documented => json!(""),
             None => Value::Null,
         },
-        "forward": null,
+        "forward": forward(world, message),
         "params": params,
-        "viewedByOthers": viewed,
+        "viewedByOthers": world.messenger.viewed_by_others(message),
     });
     if !documented {
         body["chat_id"] = json!(message.chat);
         body["author_id"] = json!(message.author);
     }
     body
+}
+
+/// Where a forwarded message comes from, in the source's form or the documentation's.
+fn forward(world: &World, message: &Message) -> Value {
+    let messenger = &world.messenger;
+    let origin = message.marks.forwarded.and_then(|origin| messenger.ever(origin));
+    let Some((origin, chat)) =
+        origin.and_then(|origin| Some((origin, messenger.chats.get(&origin.chat)?)))
+    else {
+        return Value::Null;
+    };
+    let private = chat.letter == 'P';
+    let members: Vec<String> = chat.members.iter().map(ToString::to_string).collect();
+    let place = if private { members.join(":") } else { format!("chat{}", chat.id) };
+    let id = format!("{place}/{}", origin.id);
+    if messenger.switches.documented_shapes {
+        let date = world.time_text(origin.at);
+        return json!({ "id": id, "userId": origin.author, "chatId": chat.id, "date": date });
+    }
+    json!({
+        "id": id,
+        "userId": origin.author,
+        "chatTitle": if private { Value::Null } else { json!(chat.title) },
+        "chatType": chat.kind,
+    })
 }
 
 fn chat_body(world: &World, chat: &Chat, recipient: u64) -> Value {

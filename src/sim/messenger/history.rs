@@ -15,6 +15,7 @@ use super::super::world::World;
 use super::Chat;
 use super::Message;
 use super::message::sees;
+use super::message::shown_deleted;
 use super::message::shown_text;
 use super::message::shown_uuid;
 
@@ -57,7 +58,7 @@ pub fn get(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestErro
 }
 
 /// The chat of `DIALOG_ID` or `CHAT_ID`. Naming a person without a chat makes the chat (Q25).
-fn dialog(context: &mut Context<'_>, params: &Params) -> Result<u64, RestError> {
+pub(super) fn dialog(context: &mut Context<'_>, params: &Params) -> Result<u64, RestError> {
     let refused = || RestError::new(403, "ACCESS_ERROR", "You do not have access to this dialog");
     let dialog = params.text_ci("DIALOG_ID").to_ascii_lowercase();
     let chat = match (dialog.as_str(), params.int_ci("CHAT_ID")) {
@@ -135,8 +136,19 @@ fn body(world: &World, message: &Message, chat: &Chat, user: u64) -> Value {
     if !message.files.is_empty() {
         params.insert("FILE_ID".to_owned(), json!(message.files));
     }
-    if message.files.is_empty() && (message.text.is_empty() || message.text == "0") {
+    if shown_deleted(message) {
         params.insert("IS_DELETED".to_owned(), json!("Y"));
+    }
+    if message.marks.edited {
+        params.insert("IS_EDITED".to_owned(), json!("Y"));
+    }
+    let likers = message.marks.likers();
+    if !likers.is_empty() {
+        params.insert("LIKE".to_owned(), json!(likers));
+    }
+    // The one number that is a text here too.
+    if let Some(origin) = message.marks.forwarded {
+        params.insert("FORWARD_ID".to_owned(), json!([origin.to_string()]));
     }
     let read_to = chat.read_to.get(&user).copied().unwrap_or(0);
     // REPLY_ID is not in this method's list of parameters.

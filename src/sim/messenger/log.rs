@@ -13,6 +13,7 @@ use serde_json::json;
 use super::super::call::Context;
 use super::super::call::Reply;
 use super::super::params::Params;
+use super::super::people::UserKind;
 use super::super::php;
 use super::super::world::World;
 use super::Messenger;
@@ -42,10 +43,24 @@ pub struct Row {
     pub data: Value,
 }
 
+/// A reaction that was set or taken back.
+#[derive(Clone, Copy, Debug)]
+pub struct Reacted {
+    /// Who did it.
+    pub user: u64,
+    /// The reaction's code.
+    pub code: &'static str,
+    /// Set, and not taken back.
+    pub added: bool,
+}
+
 /// Something the background job has to write.
 #[derive(Clone, Debug)]
 enum Job {
     MessageAdded(u64),
+    MessageUpdated(u64),
+    MessageDeleted(u64),
+    Reaction { message: u64, change: Reacted },
     Joined { chat: u64, user: u64 },
 }
 
@@ -98,6 +113,18 @@ impl EventLog {
         self.queue.push_back((at, Job::MessageAdded(message)));
     }
 
+    pub(super) fn message_updated(&mut self, message: u64, at: UnixMs) {
+        self.queue.push_back((at, Job::MessageUpdated(message)));
+    }
+
+    pub(super) fn message_deleted(&mut self, message: u64, at: UnixMs) {
+        self.queue.push_back((at, Job::MessageDeleted(message)));
+    }
+
+    pub(super) fn reaction(&mut self, message: u64, change: Reacted, at: UnixMs) {
+        self.queue.push_back((at, Job::Reaction { message, change }));
+    }
+
     pub(super) fn joined(&mut self, chat: u64, user: u64, at: UnixMs) {
         self.queue.push_back((at, Job::Joined { chat, user }));
     }
@@ -147,6 +174,19 @@ pub fn catch_up(world: &mut World) {
 fn write(world: &mut World, at: UnixMs, job: &Job) {
     let (kind, recipients) = match job {
         Job::MessageAdded(message) => ("ONIMV2MESSAGEADD", message_recipients(world, *message)),
+        Job::MessageUpdated(message) => {
+            ("ONIMV2MESSAGEUPDATE", message_recipients(world, *message))
+        }
+        Job::MessageDeleted(message) => {
+            ("ONIMV2MESSAGEDELETE", message_recipients(world, *message))
+        }
+        Job::Reaction { message, .. } => {
+            let mut people = message_recipients(world, *message);
+            people.retain(|user| world.users.get(user).is_some_and(|u| u.kind != UserKind::Bot));
+            // One row for each person, also in the chat with oneself.
+            people.dedup();
+            ("ONIMV2REACTIONCHANGE", people)
+        }
         Job::Joined { chat, .. } => {
             let members = world.messenger.chats.get(chat).map(|chat| chat.members.clone());
             ("ONIMV2JOINCHAT", members.unwrap_or_default().into_iter().collect())
@@ -162,10 +202,7 @@ fn write(world: &mut World, at: UnixMs, job: &Job) {
             continue;
         }
         // The payload is a snapshot of the moment of writing (§3.3).
-        let data = match job {
-            Job::MessageAdded(message) => event::message_added(world, *message, user),
-            Job::Joined { chat, user: joined } => event::joined(world, *chat, *joined, user),
-        };
+        let Some(data) = payload(world, job, user) else { continue };
         let Messenger { switches, log, .. } = &mut world.messenger;
         if switches.double_every > 0 && log.written.is_multiple_of(switches.double_every) {
             log.push(user, kind, at, data.clone(), switches);
@@ -174,11 +211,26 @@ fn write(world: &mut World, at: UnixMs, job: &Job) {
     }
 }
 
+/// The payload of a job for one recipient; none of a message that never was.
+fn payload(world: &World, job: &Job, recipient: u64) -> Option<Value> {
+    let found = |message: &u64| world.messenger.ever(*message);
+    Some(match job {
+        Job::MessageAdded(message) | Job::MessageUpdated(message) => {
+            event::message(world, found(message)?, recipient)
+        }
+        Job::MessageDeleted(message) => event::message_deleted(world, found(message)?, recipient),
+        Job::Reaction { message, change } => {
+            event::reaction_changed(world, found(message)?, change, recipient)
+        }
+        Job::Joined { chat, user } => event::joined(world, *chat, *user, recipient),
+    })
+}
+
 /// Both people of a private chat, active members of others; the notes chat has its owner twice
 /// (§3.3). Notifications are never logged.
 fn message_recipients(world: &World, message: u64) -> Vec<u64> {
     let messenger = &world.messenger;
-    let Some(message) = messenger.messages.get(&message) else { return Vec::new() };
+    let Some(message) = messenger.ever(message) else { return Vec::new() };
     let Some(chat) = messenger.chats.get(&message.chat) else { return Vec::new() };
     if chat.letter == 'S' {
         return Vec::new();

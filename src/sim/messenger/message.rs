@@ -15,6 +15,7 @@ use super::super::php;
 use super::super::world::World;
 use super::Claim;
 use super::Message;
+use super::change::Marks;
 use super::read::read;
 use super::save::Saved;
 use super::save::php_trim;
@@ -172,7 +173,8 @@ fn reply_target(
 /// # Errors
 /// What comes after the UUID was claimed.
 pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, RestError> {
-    let uuid = new.uuid.filter(|uuid| is_uuid_v4(uuid));
+    let known = !world.messenger.switches.no_uuids;
+    let uuid = new.uuid.filter(|uuid| known && is_uuid_v4(uuid));
     if let Some(uuid) = &uuid
         && let Some(known) = claim(world, now, uuid)?
     {
@@ -188,7 +190,7 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
         return Err(RestError::bad("EMPTY_MESSAGE", "Message is empty"));
     }
     let messenger = &mut world.messenger;
-    let id = messenger.messages.last_key_value().map_or(FIRST_ID, |(last, _)| last + 1);
+    let id = messenger.last_message().map_or(FIRST_ID, |last| last + 1);
     let background = now.plus(messenger.switches.background);
     if let Some(uuid) = &uuid
         && let Some(claim) = messenger.uuids.get_mut(uuid)
@@ -203,6 +205,7 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
         id,
         chat: new.chat,
         author,
+        marks: Marks::default(),
         text,
         at: now,
         uuid,
@@ -212,6 +215,7 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
         code: new.code,
     };
     messenger.messages.insert(id, message);
+    messenger.typing.end(new.chat, author);
     messenger.log.message_added(id, background);
     Ok(id)
 }
@@ -254,13 +258,19 @@ pub(super) fn is_uuid_v4(text: &str) -> bool {
 /// The UUID as readers get it: the clean-up takes it away after 31 days (b24: messenger §6.2).
 pub fn shown_uuid<'a>(world: &World, message: &'a Message) -> Option<&'a str> {
     let young = world.now().since(message.at) < UUID_LIFE;
-    message.uuid.as_deref().filter(|_| young)
+    message.uuid.as_deref().filter(|_| young && !world.messenger.switches.no_uuids)
 }
 
-/// The text as readers get it. A message without text, or with the text `0`, is taken for deleted
-/// (b24: messenger §4.2).
+/// Whether readers are shown a message as deleted. One without text, or with the text `0`, is taken
+/// for it (b24: messenger §4.2).
+pub fn shown_deleted(message: &Message) -> bool {
+    let empty = message.text.is_empty() || message.text == "0";
+    message.marks.deleted || (message.files.is_empty() && empty)
+}
+
+/// The text as readers get it.
 pub fn shown_text(world: &World, message: &Message) -> String {
-    if message.files.is_empty() && (message.text.is_empty() || message.text == "0") {
+    if shown_deleted(message) {
         return "This message has been deleted".to_owned();
     }
     let name = |user: u64| world.users.get(&user).map(|user| user.full_name());

@@ -3,14 +3,18 @@
 //! it needs, and calls [`call`] once the caller is authorized.
 //! Which quirks of b24 messenger §15 are modelled, and which are not, is listed in `quirks`.
 
+pub mod change;
 pub mod event;
 pub mod history;
 pub mod log;
+pub mod members;
 pub mod message;
+pub mod reaction;
 pub mod read;
 pub mod recent;
 pub mod save;
 pub mod scene;
+pub mod typing;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -24,7 +28,9 @@ use super::call::Scopes;
 use super::params::Params;
 use super::world::World;
 use crate::base::clock::UnixMs;
+use change::Marks;
 use log::EventLog;
+use typing::Typing;
 
 /// A chat.
 #[derive(Clone, Debug)]
@@ -62,6 +68,8 @@ pub struct Message {
     pub chat: u64,
     /// Who wrote it; 0 for the system.
     pub author: u64,
+    /// What became of it since.
+    pub marks: Marks,
     /// As stored; readers get what `read` makes of it.
     pub text: String,
     /// When.
@@ -109,6 +117,12 @@ pub struct MessengerSwitches {
     pub documented_shapes: bool,
     /// The portal has no `im.v2.Event.*`.
     pub no_event_log: bool,
+    /// An old portal knows no UUIDs: what is sent is ignored, nothing is deduplicated, and readers
+    /// get none.
+    pub no_uuids: bool,
+    /// An old portal knows the first twelve reactions only, and one person has one of them on a
+    /// message: the next one replaces it.
+    pub old_reactions: bool,
     /// Unsubscribing keeps written events, as documented.
     pub unsubscribe_keeps: bool,
     /// A veto of another module: the UUID is claimed, the message refused.
@@ -129,6 +143,8 @@ impl Default for MessengerSwitches {
             null_offset: false,
             documented_shapes: false,
             no_event_log: false,
+            no_uuids: false,
+            old_reactions: false,
             unsubscribe_keeps: false,
             veto: None,
             shuffled: false,
@@ -145,6 +161,9 @@ pub struct Messenger {
     pub chats: BTreeMap<u64, Chat>,
     /// Messages by id; ids are portal-wide.
     pub messages: BTreeMap<u64, Message>,
+    /// Messages that were deleted completely: only events written later ask for them.
+    gone: BTreeMap<u64, Message>,
+    typing: Typing,
     /// The event log.
     pub log: EventLog,
     private: HashMap<(u64, u64), u64>,
@@ -159,6 +178,9 @@ pub fn scopes(world: &World, method: &str) -> Option<Scopes> {
             (!world.messenger.switches.no_event_log).then_some(IM)
         }
         "im.message.add" | "im.dialog.messages.get" | "im.recent.list" => Some(IM),
+        "im.message.update" | "im.message.delete" | "im.message.like" => Some(IM),
+        "im.v2.chat.message.reaction.add" | "im.v2.chat.message.reaction.delete" => Some(IM),
+        "im.dialog.writing" | "im.dialog.users.list" => Some(IM),
         _ => None,
     }
 }
@@ -174,6 +196,13 @@ pub fn call(context: &mut Context<'_>, method: &str, params: &Params) -> Result<
         "im.v2.event.unsubscribe" => Ok(log::unsubscribe(context)),
         "im.v2.event.get" => Ok(log::get(context, params)),
         "im.message.add" => message::add(context, params),
+        "im.message.update" => change::update(context, params),
+        "im.message.delete" => change::delete(context, params),
+        "im.message.like" => reaction::like(context, params),
+        "im.v2.chat.message.reaction.add" => reaction::add(context, params),
+        "im.v2.chat.message.reaction.delete" => reaction::delete(context, params),
+        "im.dialog.writing" => typing::writing(context, params),
+        "im.dialog.users.list" => members::list(context, params),
         "im.dialog.messages.get" => history::get(context, params),
         "im.recent.list" => Ok(recent::list(context, params)),
         _ => Err(RestError::method_not_found()),

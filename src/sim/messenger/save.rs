@@ -29,6 +29,14 @@ pub fn save(text: &str, visible: &dyn Fn(u64) -> bool) -> Saved {
     Saved { text: php_trim(&text).to_owned(), files }
 }
 
+/// Normalises the text of an edit by `im.message.update`, which does less: `#BR#` stays, and whom
+/// the author may mention is not looked at (b24: messenger §7).
+pub fn save_edited(text: &str) -> Saved {
+    let text = text.replace("[BR]", "\n").replace("[br]", "\n");
+    let (text, files) = without_files(&cut(php_trim(&text)));
+    Saved { text: php_trim(&text).to_owned(), files }
+}
+
 /// PHP's `trim`: ASCII white space and NUL only.
 pub fn php_trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\0', '\u{b}'])

@@ -6,11 +6,15 @@ use std::collections::BTreeSet;
 use super::super::call::RestError;
 use super::super::portal::Portal;
 use super::super::world::World;
+use super::change;
 use super::log;
 use super::message::NewMessage;
+use super::message::shown_deleted;
 use super::message::shown_text;
 use super::message::shown_uuid;
 use super::message::store;
+use super::reaction;
+use super::typing;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
 
@@ -29,6 +33,12 @@ pub struct Shown {
     pub reply_to: Option<u64>,
     /// When.
     pub at: UnixMs,
+    /// Marked as edited.
+    pub edited: bool,
+    /// Deleted: `text` is the portal's phrase. Of one deleted completely nothing is shown.
+    pub deleted: bool,
+    /// Who reacted with which code, in order.
+    pub reactions: Vec<(u64, &'static str)>,
 }
 
 impl World {
@@ -148,6 +158,79 @@ impl Portal {
         store(&mut world, now, new)
     }
 
+    /// Somebody forwards a message into a chat.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn forward(&self, author: u64, chat: u64, message: u64) -> Result<u64, RestError> {
+        let mut world = self.world();
+        let unknown = || RestError::bad("MESSAGE_NOT_FOUND", "Message not found");
+        let origin = world.messenger.messages.get(&message).ok_or_else(unknown)?;
+        let files = origin.files.iter().map(|file| format!("[DISK={file}]"));
+        let text: String = files.chain([origin.text.clone()]).collect();
+        let copy = world.say_in(author, chat, &text)?;
+        if let Some(copy) = world.messenger.messages.get_mut(&copy) {
+            copy.marks.forwarded = Some(message);
+        }
+        Ok(copy)
+    }
+
+    /// Somebody edits an own message in an official client: unlike `im.message.update` at any time,
+    /// and with an event.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn edit(&self, user: u64, message: u64, text: &str) -> Result<(), RestError> {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        change::edit_as(&mut world, user, message, text)
+    }
+
+    /// Somebody deletes a message in an official client: one that nobody else has seen vanishes,
+    /// another leaves its place (b24: messenger §7).
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn delete(&self, user: u64, message: u64) -> Result<(), RestError> {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        change::delete_as(&mut world, user, message)
+    }
+
+    /// Somebody reacts to a message in an official client.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn react(&self, user: u64, message: u64, code: &str) -> Result<(), RestError> {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        reaction::change(&mut world, user, message, code, true)
+    }
+
+    /// Somebody takes a reaction back.
+    ///
+    /// # Errors
+    /// What the portal would say.
+    pub fn unreact(&self, user: u64, message: u64, code: &str) -> Result<(), RestError> {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        reaction::change(&mut world, user, message, code, false)
+    }
+
+    /// Somebody looks at a chat and so reads all of it.
+    pub fn view(&self, user: u64, chat: u64) {
+        if let Some(chat) = self.world().messenger.chats.get_mut(&chat)
+            && let Some(last) = chat.messages.last()
+        {
+            chat.read_to.insert(user, *last);
+        }
+    }
+
+    /// Who is shown as typing in a chat now.
+    pub fn typing(&self, chat: u64) -> Vec<u64> {
+        typing::shown(&self.world(), chat)
+    }
+
     /// The messages of a chat in order, as readers get them.
     pub fn shown(&self, chat: u64) -> Vec<Shown> {
         let world = self.world();
@@ -161,6 +244,9 @@ impl Portal {
                 uuid: shown_uuid(&world, message).map(str::to_owned),
                 reply_to: message.reply_to,
                 at: message.at,
+                edited: message.marks.edited,
+                deleted: shown_deleted(message),
+                reactions: message.marks.reactions.clone(),
             })
             .collect()
     }

@@ -129,6 +129,30 @@ fn uuid_is_forgotten_after_31_days() {
 }
 
 #[test]
+fn old_portal_knows_no_uuids() {
+    let talk = Talk::open();
+    let known = talk.added(with_uuid(UUID));
+    talk.switch(|switches| switches.no_uuids = true);
+    talk.subscribe(MIRA);
+    let (one, two) = (talk.added(with_uuid(UUID)), talk.added(with_uuid(UUID)));
+    assert!(known < one && one < two, "nothing is deduplicated");
+    let history = json!({ "DIALOG_ID": "12", "LAST_ID": 0 });
+    let page = talk.call(MIRA, "im.dialog.messages.get", history).result();
+    let uuids: Vec<&Value> =
+        page["messages"].as_array().into_iter().flatten().map(|message| &message["uuid"]).collect();
+    assert_eq!(uuids, [&json!(null), &json!(null), &json!(null)]);
+    let chat = talk.portal().private_chat(MIRA, OLAF);
+    assert!(talk.portal().shown(chat).iter().all(|message| message.uuid.is_none()));
+    let event = talk.events(json!({}))["events"][0]["data"]["message"].clone();
+    assert_eq!(event["uuid"], json!(null));
+    // The portal's own clients are as old.
+    talk.write("x");
+    talk.switch(|switches| switches.no_uuids = false);
+    let last = talk.portal().shown(chat).pop().expect("a message");
+    assert_eq!(last.uuid, None);
+}
+
+#[test]
 fn message_whose_answer_was_lost_exists_and_its_uuid_tells_so() {
     let talk = Talk::open();
     talk.office.network.plan(When::first("im.message.add"), Fault::ActAndDropAnswer);

@@ -3,6 +3,8 @@
 //! is under test and not the connector.
 
 mod batch;
+mod changes;
+mod dialog;
 mod envelope;
 mod events;
 mod faults;
@@ -13,6 +15,7 @@ mod messages;
 mod oauth;
 mod org;
 mod quirks;
+mod reactions;
 mod recent;
 mod rest;
 mod strange;

@@ -32,7 +32,7 @@ impl Seeded {
     }
 }
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 23] = [
     "profile",
     "scope",
     "app.info",
@@ -48,6 +48,13 @@ const METHODS: [&str; 16] = [
     "im.message.add",
     "im.dialog.messages.get",
     "im.recent.list",
+    "im.message.update",
+    "im.message.delete",
+    "im.message.like",
+    "im.v2.chat.message.reaction.add",
+    "im.v2.chat.message.reaction.delete",
+    "im.dialog.writing",
+    "im.dialog.users.list",
     "batch",
 ];
 
@@ -119,7 +126,10 @@ fn request(seeded: &mut Seeded, token: &str) -> Request {
         "application/json" => {
             format!("{{\"cmd\":{{\"a\":\"profile?{query}\"}},\"ID\":[{{\"x\":\"{query}\"}}]}}")
         }
-        _ => format!("{body}&DIALOG_ID={}&MESSAGE={body}&auth={token}", seeded.pick(&PIECES)),
+        _ => format!(
+            "{body}&DIALOG_ID={}&MESSAGE={body}&auth={token}&ID=70001&messageId=70001&reaction=like",
+            seeded.pick(&PIECES)
+        ),
     };
     Request {
         method: "POST".to_owned(),
