@@ -232,11 +232,16 @@ impl Buffer {
     }
 
     fn take(&mut self, source: &mut impl Read, count: usize) -> io::Result<Vec<u8>> {
-        while self.rest().len() < count {
-            self.fill(source)?;
+        let ready = self.rest().len().min(count);
+        let mut taken = Vec::with_capacity(count);
+        taken.extend_from_slice(&self.rest()[..ready]);
+        self.used += ready;
+        // What is not here yet goes straight to its place: a body may have 140 MB.
+        let missing = (count - ready) as u64;
+        source.by_ref().take(missing).read_to_end(&mut taken)?;
+        if taken.len() < count {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let taken = self.rest()[..count].to_vec();
-        self.used += count;
         Ok(taken)
     }
 
@@ -300,5 +305,30 @@ impl Buffer {
             body.append(&mut self.take(source, size)?);
             self.take_line(source)?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Buffer;
+    use super::READ_SIZE;
+    use std::net::IpAddr;
+
+    #[test]
+    fn body_is_taken_whole_and_nothing_behind_it() {
+        let body: Vec<u8> = (0..READ_SIZE * 5 + 3).map(|n| (n % 251) as u8).collect();
+        let head = format!("POST /x HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+        let next = "GET /y HTTP/1.1\r\n\r\n";
+        let stream = [head.as_bytes(), &body, next.as_bytes()].concat();
+        let (mut source, peer) = (&stream[..], IpAddr::from([127, 0, 0, 1]));
+        let mut buffer = Buffer::default();
+        let head = buffer.read_head(&mut source, peer).expect("a head");
+        assert_eq!(buffer.read_body(&mut source, &head).expect("a body"), body);
+        let head = buffer.read_head(&mut source, peer).expect("the next head");
+        assert_eq!((head.request.path.as_str(), buffer.is_empty()), ("/y", true));
+        let cut = &stream[..stream.len() - next.len() - 1];
+        let (mut source, mut buffer) = (cut, Buffer::default());
+        let head = buffer.read_head(&mut source, peer).expect("a head");
+        assert!(buffer.read_body(&mut source, &head).is_err(), "the end came too early");
     }
 }

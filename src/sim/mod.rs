@@ -51,6 +51,7 @@ pub use fault::When;
 pub use gateway::Gateway;
 pub use gateway::GatewayOptions;
 pub use messenger::scene::Shown;
+pub use messenger::scene_files::ShownFile;
 pub use network::Exchange;
 pub use network::Network;
 pub use people::Department;

@@ -15,6 +15,7 @@ use super::super::world::World;
 use super::Chat;
 use super::Message;
 use super::Messenger;
+use super::files;
 use super::message::sees;
 use super::reaction::LIKE;
 use super::save::Saved;
@@ -92,14 +93,17 @@ impl Messenger {
         let at = self.background(now);
         self.log.message_deleted(id, at);
     }
+}
 
-    /// The text is another; files that it names are added to those of the message.
-    fn rewrite(&mut self, id: u64, saved: Saved) {
-        let Some(message) = self.messages.get_mut(&id) else { return };
-        message.text = saved.text;
-        message.files.extend(saved.files);
-        message.marks.edited = true;
-    }
+/// The text is another; copies of the files that it names are added to those of the message.
+fn rewrite(world: &mut World, id: u64, saved: Saved) {
+    let Some(message) = world.messenger.messages.get(&id) else { return };
+    let copies = files::copy_named(world, message.author, message.chat, &saved.files);
+    world.messenger.disk.publish(&copies, id);
+    let Some(message) = world.messenger.messages.get_mut(&id) else { return };
+    message.text = saved.text;
+    message.files.extend(copies);
+    message.marks.edited = true;
 }
 
 /// `MESSAGE_ID` or `ID` of the classic methods.
@@ -145,7 +149,7 @@ pub fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestE
     if !may {
         return Err(cannot_edit());
     }
-    messenger.rewrite(id, saved);
+    rewrite(context.world, id, saved);
     Ok(Reply::from(json!(true)))
 }
 
@@ -187,9 +191,9 @@ pub(super) fn edit_as(world: &mut World, user: u64, id: u64, text: &str) -> Resu
     if message.author != user || marks.deleted || marks.forwarded.is_some() {
         return Err(refused());
     }
-    messenger.rewrite(id, saved);
-    let at = messenger.background(now);
-    messenger.log.message_updated(id, at);
+    rewrite(world, id, saved);
+    let at = world.messenger.background(now);
+    world.messenger.log.message_updated(id, at);
     Ok(())
 }
 

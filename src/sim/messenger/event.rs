@@ -11,6 +11,7 @@ use super::super::people::UserKind;
 use super::super::world::World;
 use super::Chat;
 use super::Message;
+use super::files;
 use super::log::Reacted;
 use super::message::shown_text;
 use super::message::shown_uuid;
@@ -156,7 +157,7 @@ fn chat_body(world: &World, chat: &Chat, recipient: u64) -> Value {
         "color": "#ab7761",
         "description": "",
         "dialogId": world.messenger.dialog_of(chat.id, recipient),
-        "diskFolderId": 300 + chat.id,
+        "diskFolderId": files::folder_of(chat.id),
         "entityData1": "",
         "entityData2": "",
         "entityData3": "",

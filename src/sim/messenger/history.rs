@@ -14,6 +14,7 @@ use super::super::php;
 use super::super::world::World;
 use super::Chat;
 use super::Message;
+use super::files;
 use super::message::sees;
 use super::message::shown_deleted;
 use super::message::shown_text;
@@ -44,6 +45,12 @@ pub fn get(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestErro
     };
     let messages: Vec<Value> =
         found(&ids).iter().map(|message| body(world, message, chat, context.user)).collect();
+    let mut shown: Vec<u64> = found(described).into_iter().flat_map(|m| m.files).collect();
+    shown.sort_unstable();
+    shown.dedup();
+    // What was deleted from the folder is only named in `params`.
+    let shown = shown.iter().filter_map(|id| world.messenger.disk.get(*id));
+    let shown: Vec<Value> = shown.map(|file| files::object(world, file)).collect();
     let mut authors: Vec<u64> = found(described).iter().map(|message| message.author).collect();
     authors.sort_unstable();
     authors.dedup();
@@ -53,7 +60,7 @@ pub fn get(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestErro
         "chat_id": chat.id,
         "messages": messages,
         "users": users,
-        "files": [],
+        "files": shown,
     })))
 }
 

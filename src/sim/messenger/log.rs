@@ -154,6 +154,11 @@ impl EventLog {
     }
 }
 
+/// A message whose sender waited: written at once, and before what still waits in the queue.
+pub(super) fn message_written(world: &mut World, message: u64, at: UnixMs) {
+    write(world, at, &Job::MessageAdded(message));
+}
+
 /// Runs the background jobs whose time has come.
 pub fn catch_up(world: &mut World) {
     let now = world.now();

@@ -16,6 +16,8 @@ use super::super::world::World;
 use super::Claim;
 use super::Message;
 use super::change::Marks;
+use super::files;
+use super::log;
 use super::read::read;
 use super::save::Saved;
 use super::save::php_trim;
@@ -45,6 +47,15 @@ pub struct NewMessage {
     pub reply_to: Option<u64>,
     /// `params.CODE` of a notice of the portal.
     pub code: Option<&'static str>,
+}
+
+/// What a message with files has beside its text.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// Files it shows, before those that its text names.
+    pub files: Vec<u64>,
+    /// The caller waits for the background job too.
+    pub wait: bool,
 }
 
 /// `im.message.add`.
@@ -130,7 +141,7 @@ pub(super) fn sees(world: &World, one: u64, other: u64) -> bool {
 
 /// The portal's own refusals; the kernel's pending exception replaces the handler's code
 /// (b24: messenger §1 item 8).
-fn may_write(context: &Context<'_>, chat: u64) -> Result<(), RestError> {
+pub(super) fn may_write(context: &Context<'_>, chat: u64) -> Result<(), RestError> {
     let Some(chat) = context.world.messenger.chats.get(&chat) else {
         return Err(RestError::bad("CHAT_ID", "Chat does not exist"));
     };
@@ -173,6 +184,19 @@ fn reply_target(
 /// # Errors
 /// What comes after the UUID was claimed.
 pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, RestError> {
+    store_with(world, now, new, Attached::default())
+}
+
+/// [`store`] for a message with files.
+///
+/// # Errors
+/// What comes after the UUID was claimed.
+pub fn store_with(
+    world: &mut World,
+    now: UnixMs,
+    new: NewMessage,
+    attached: Attached,
+) -> Result<u64, RestError> {
     let known = !world.messenger.switches.no_uuids;
     let uuid = new.uuid.filter(|uuid| known && is_uuid_v4(uuid));
     if let Some(uuid) = &uuid
@@ -185,13 +209,18 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
         return Err(RestError::bad("ERROR_FROM_OTHER_MODULE", &reason));
     }
     let author = new.author;
-    let Saved { text, files } = save(&new.text, &|user| author == 0 || sees(world, author, user));
+    let Saved { text, files: named } =
+        save(&new.text, &|user| author == 0 || sees(world, author, user));
+    let mut files = attached.files;
+    files.extend(files::copy_named(world, author, new.chat, &named));
     if text.is_empty() && files.is_empty() {
         return Err(RestError::bad("EMPTY_MESSAGE", "Message is empty"));
     }
     let messenger = &mut world.messenger;
     let id = messenger.last_message().map_or(FIRST_ID, |last| last + 1);
-    let background = now.plus(messenger.switches.background);
+    let delay = if attached.wait { Duration::ZERO } else { messenger.switches.background };
+    let background = now.plus(delay);
+    messenger.disk.publish(&files, id);
     if let Some(uuid) = &uuid
         && let Some(claim) = messenger.uuids.get_mut(uuid)
     {
@@ -216,7 +245,11 @@ pub fn store(world: &mut World, now: UnixMs, new: NewMessage) -> Result<u64, Res
     };
     messenger.messages.insert(id, message);
     messenger.typing.end(new.chat, author);
-    messenger.log.message_added(id, background);
+    if attached.wait {
+        log::message_written(world, id, background);
+    } else {
+        messenger.log.message_added(id, background);
+    }
     Ok(id)
 }
 

@@ -4,7 +4,10 @@
 //! Which quirks of b24 messenger §15 are modelled, and which are not, is listed in `quirks`.
 
 pub mod change;
+pub mod commit;
+pub mod disk;
 pub mod event;
+pub mod files;
 pub mod history;
 pub mod log;
 pub mod members;
@@ -14,7 +17,9 @@ pub mod read;
 pub mod recent;
 pub mod save;
 pub mod scene;
+pub mod scene_files;
 pub mod typing;
+pub mod upload;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -29,6 +34,7 @@ use super::params::Params;
 use super::world::World;
 use crate::base::clock::UnixMs;
 use change::Marks;
+use files::Disk;
 use log::EventLog;
 use typing::Typing;
 
@@ -115,7 +121,7 @@ pub struct MessengerSwitches {
     pub null_offset: bool,
     /// The documented shapes: no snake-case twins, `""` for an absent uuid, `Y` and `N`.
     pub documented_shapes: bool,
-    /// The portal has no `im.v2.Event.*`.
+    /// The portal has no `im.v2.Event.*` and no `im.v2.File.*`, which came with it.
     pub no_event_log: bool,
     /// An old portal knows no UUIDs: what is sent is ignored, nothing is deduplicated, and readers
     /// get none.
@@ -127,6 +133,9 @@ pub struct MessengerSwitches {
     pub unsubscribe_keeps: bool,
     /// A veto of another module: the UUID is claimed, the message refused.
     pub veto: Option<String>,
+    /// A commit of files that fails tells the code of the message's refusal (messenger §1 item 8)
+    /// and not `SAVE_ERROR` (§9.2).
+    pub commit_tells_inner: bool,
     /// `FIRST_ID` pages come in no order.
     pub shuffled: bool,
 }
@@ -147,6 +156,7 @@ impl Default for MessengerSwitches {
             old_reactions: false,
             unsubscribe_keeps: false,
             veto: None,
+            commit_tells_inner: false,
             shuffled: false,
         }
     }
@@ -161,6 +171,8 @@ pub struct Messenger {
     pub chats: BTreeMap<u64, Chat>,
     /// Messages by id; ids are portal-wide.
     pub messages: BTreeMap<u64, Message>,
+    /// The folders of the chats.
+    pub disk: Disk,
     /// Messages that were deleted completely: only events written later ask for them.
     gone: BTreeMap<u64, Message>,
     typing: Typing,
@@ -177,6 +189,9 @@ pub fn scopes(world: &World, method: &str) -> Option<Scopes> {
         "im.v2.event.subscribe" | "im.v2.event.unsubscribe" | "im.v2.event.get" => {
             (!world.messenger.switches.no_event_log).then_some(IM)
         }
+        "im.v2.file.upload" => (!world.messenger.switches.no_event_log).then_some(IM),
+        "im.disk.folder.get" | "im.disk.file.commit" => Some(IM),
+        "disk.folder.uploadfile" => Some(&["disk"]),
         "im.message.add" | "im.dialog.messages.get" | "im.recent.list" => Some(IM),
         "im.message.update" | "im.message.delete" | "im.message.like" => Some(IM),
         "im.v2.chat.message.reaction.add" | "im.v2.chat.message.reaction.delete" => Some(IM),
@@ -195,6 +210,10 @@ pub fn call(context: &mut Context<'_>, method: &str, params: &Params) -> Result<
         "im.v2.event.subscribe" => Ok(log::subscribe(context)),
         "im.v2.event.unsubscribe" => Ok(log::unsubscribe(context)),
         "im.v2.event.get" => Ok(log::get(context, params)),
+        "im.v2.file.upload" => upload::upload(context, params),
+        "im.disk.folder.get" => disk::folder(context, params),
+        "im.disk.file.commit" => commit::commit(context, params),
+        "disk.folder.uploadfile" => disk::upload_file(context, params),
         "im.message.add" => message::add(context, params),
         "im.message.update" => change::update(context, params),
         "im.message.delete" => change::delete(context, params),

@@ -14,6 +14,7 @@ use super::message::shown_text;
 use super::message::shown_uuid;
 use super::message::store;
 use super::reaction;
+use super::scene_files::ShownFile;
 use super::typing;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
@@ -31,6 +32,8 @@ pub struct Shown {
     pub uuid: Option<String>,
     /// The message it answers.
     pub reply_to: Option<u64>,
+    /// The files it shows.
+    pub files: Vec<ShownFile>,
     /// When.
     pub at: UnixMs,
     /// Marked as edited.
@@ -243,6 +246,7 @@ impl Portal {
                 text: shown_text(&world, message),
                 uuid: shown_uuid(&world, message).map(str::to_owned),
                 reply_to: message.reply_to,
+                files: world.files_of(message),
                 at: message.at,
                 edited: message.marks.edited,
                 deleted: shown_deleted(message),
@@ -253,7 +257,7 @@ impl Portal {
 }
 
 /// A v4 UUID as clients make them.
-fn random_uuid() -> String {
+pub(super) fn random_uuid() -> String {
     let mut bytes: [u8; 16] = crypto::random();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;

@@ -31,8 +31,9 @@ pub use process::signal;
 pub const SECRET: &str = "stage-inbound-secret";
 /// The secret of the control API on every stage.
 pub const CONTROL_SECRET: &str = "stage-control-secret";
-/// Scopes on the application's card: what the connector asks an administrator to tick.
-pub const SCOPES: &[&str] = &["im", "user_brief", "department"];
+/// Scopes on the application's card: what the connector asks an administrator to tick, and `disk`,
+/// without which files go another way ([`Stage::untick`]).
+pub const SCOPES: &[&str] = &["im", "user_brief", "department", "disk"];
 /// The method by which agents are told what was said, as the history names it.
 pub const EVENTS_METHOD: &str = "im.v2.event.get";
 /// The method by which an agent says something.
@@ -117,6 +118,13 @@ impl Stage {
         ];
         for (name, value) in pairs {
             self.set(name, &value);
+        }
+    }
+
+    /// Takes a scope off the application's card; acts at once.
+    pub fn untick(&self, scope: &str) {
+        if let Some(app) = self.portal.world().apps.get_mut(&self.client_id) {
+            app.scopes.remove(scope);
         }
     }
 

@@ -113,7 +113,7 @@ fn edit_is_for_the_author_for_three_days_and_not_for_what_was_forwarded() {
     // The clock runs on meanwhile, so the moment itself cannot be hit.
     talk.advance(THREE_DAYS - 60);
     assert_eq!(talk.update(id, "in time"), done());
-    talk.advance(60);
+    talk.advance(61);
     assert_eq!(talk.update(id, "late"), cannot());
     assert_eq!(talk.sees(id).expect("there").text, "in time");
     assert_eq!(talk.delete(id), done(), "deleting has no limit");
@@ -155,11 +155,15 @@ fn edit_normalises_less_than_sending() {
 #[test]
 fn edit_attaches_the_file_that_its_text_names() {
     let talk = Talk::open();
+    let group = talk.group();
+    talk.portal().send_files(OLAF, group, &[("plan.pdf", b"%PDF")], "").expect("sends");
+    let original = talk.portal().folder(group)[0].id;
     let id = talk.mine("x");
-    assert_eq!(talk.update(id, "see [DISK=5311]this"), done());
+    assert_eq!(talk.update(id, &format!("see [DISK={original}][DISK=5311]this")), done());
     let message = talk.classic(id);
     assert_eq!(message["text"], json!("see this"));
-    assert_eq!(message["params"], json!({ "FILE_ID": [5311], "IS_EDITED": "Y" }));
+    let copy = talk.portal().folder(talk.portal().private_chat(MIRA, OLAF))[0].id;
+    assert_eq!(message["params"], json!({ "FILE_ID": [copy], "IS_EDITED": "Y" }));
 }
 
 #[test]

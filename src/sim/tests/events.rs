@@ -418,7 +418,9 @@ fn numbers_in_params_are_texts() {
     let talk = Talk::open();
     talk.subscribe(MIRA);
     let group = talk.group();
-    let first = talk.portal().say(OLAF, group, "[DISK=5311]see").expect("says");
+    let files: [(&str, &[u8]); 1] = [("plan.pdf", b"%PDF")];
+    let first = talk.portal().send_files(OLAF, group, &files, "see").expect("sends");
+    let file = talk.portal().folder(group)[0].id;
     talk.portal().reply(OLAF, group, first, "and this").expect("says");
     let page = talk.events(json!({}));
     let params: Vec<&Value> = page["events"]
@@ -427,7 +429,7 @@ fn numbers_in_params_are_texts() {
         .flatten()
         .map(|event| &event["data"]["message"]["params"])
         .collect();
-    assert_eq!(params[params.len() - 2], &json!({ "FILE_ID": ["5311"] }));
+    assert_eq!(params[params.len() - 2], &json!({ "FILE_ID": [file.to_string()] }));
     assert_eq!(params[params.len() - 1], &json!({ "REPLY_ID": first.to_string() }));
 }
 

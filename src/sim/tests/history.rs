@@ -133,7 +133,8 @@ fn message_has_the_classic_shape() {
     let talk = Talk::open();
     let group = talk.group();
     let dialog = format!("chat{group}");
-    let first = talk.portal().say(OLAF, group, "[DISK=5311]see").expect("says");
+    let first = talk.portal().send_files(OLAF, group, &[("a.txt", b"a")], "see").expect("sends");
+    let file = talk.portal().folder(group)[0].id;
     talk.portal()
         .reply(OLAF, group, first, "[USER=57]Mira Holt[/USER], www.a.example")
         .expect("says");
@@ -157,7 +158,7 @@ fn message_has_the_classic_shape() {
     let text = "[USER=57]Mira Holt[/USER], [URL=http://www.a.example]www.a.example[/URL]";
     assert_eq!(message["text"], json!(text));
     assert_eq!(message["unread"], json!(true));
-    assert_eq!(page["messages"][1]["params"], json!({"FILE_ID": [5311]}), "numbers here");
+    assert_eq!(page["messages"][1]["params"], json!({"FILE_ID": [file]}), "numbers here");
     let notice = &page["messages"][2];
     assert_eq!((&notice["author_id"], &notice["uuid"]), (&json!(0), &json!(null)));
     let users = page["users"].as_array().expect("a list");

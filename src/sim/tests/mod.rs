@@ -8,6 +8,7 @@ mod dialog;
 mod envelope;
 mod events;
 mod faults;
+mod files;
 mod gateway;
 mod history;
 mod limits;

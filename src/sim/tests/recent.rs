@@ -26,7 +26,7 @@ fn items_mix_numbers_and_texts_and_only_preview() {
     let talk = Talk::open();
     talk.write("[b]Bold[/b] and\n[USER=57]Mira[/USER]");
     let group = talk.group();
-    let said = talk.portal().say(OLAF, group, "[DISK=1]see").expect("says");
+    let said = talk.portal().send_files(OLAF, group, &[("a.txt", b"a")], "see").expect("sends");
     let answer = talk.recent(json!({}));
     let body = answer.json();
     assert_eq!(body["total"], json!(-1), "lifted to the top");

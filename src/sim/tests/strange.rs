@@ -32,7 +32,7 @@ impl Seeded {
     }
 }
 
-const METHODS: [&str; 23] = [
+const METHODS: &[&str] = &[
     "profile",
     "scope",
     "app.info",
@@ -45,6 +45,10 @@ const METHODS: [&str; 23] = [
     "im.v2.event.subscribe",
     "im.v2.event.unsubscribe",
     "im.v2.event.get",
+    "im.v2.file.upload",
+    "im.disk.folder.get",
+    "im.disk.file.commit",
+    "disk.folder.uploadfile",
     "im.message.add",
     "im.dialog.messages.get",
     "im.recent.list",
@@ -58,7 +62,7 @@ const METHODS: [&str; 23] = [
     "batch",
 ];
 
-const PIECES: [&str; 48] = [
+const PIECES: &[&str] = &[
     "auth",
     "=",
     "&",
@@ -103,6 +107,10 @@ const PIECES: [&str; 48] = [
     "MESSAGE",
     "chat901",
     "TEMPLATE_ID",
+    "UPLOAD_ID",
+    "dialogId",
+    "fields",
+    "fileContent",
     "offset",
     "[user=1]",
     "[code]",
@@ -112,7 +120,7 @@ const PIECES: [&str; 48] = [
 fn request(seeded: &mut Seeded, token: &str) -> Request {
     let mut text = |most: u64| {
         let count = seeded.next() % most;
-        (0..count).map(|_| seeded.pick(&PIECES)).collect::<String>()
+        (0..count).map(|_| seeded.pick(PIECES)).collect::<String>()
     };
     let (query, body) = (text(30), text(60));
     let kind = seeded.pick(&[
@@ -128,13 +136,13 @@ fn request(seeded: &mut Seeded, token: &str) -> Request {
         }
         _ => format!(
             "{body}&DIALOG_ID={}&MESSAGE={body}&auth={token}&ID=70001&messageId=70001&reaction=like",
-            seeded.pick(&PIECES)
+            seeded.pick(PIECES)
         ),
     };
     Request {
         method: "POST".to_owned(),
-        path: format!("/rest/{}", seeded.pick(&METHODS)),
-        query: format!("{query}&auth={token}&start={}", seeded.pick(&PIECES)),
+        path: format!("/rest/{}", seeded.pick(METHODS)),
+        query: format!("{query}&auth={token}&start={}", seeded.pick(PIECES)),
         headers: vec![("content-type".to_owned(), kind.to_owned())],
         body: body.into_bytes(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -171,11 +179,11 @@ fn generated_heads_never_end_the_server() {
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let mut seeded = Seeded(7);
     for _ in 0..20_000 {
-        let line = format!("{} /{} HTTP/1.1", seeded.pick(&["GET", "", "P"]), seeded.pick(&PIECES));
+        let line = format!("{} /{} HTTP/1.1", seeded.pick(&["GET", "", "P"]), seeded.pick(PIECES));
         let field = format!(
             "{}: {}",
             seeded.pick(&["Content-Length", "Expect", ":", ""]),
-            seeded.pick(&PIECES)
+            seeded.pick(PIECES)
         );
         let end = seeded.pick(&["\r\n\r\n", "\r\n", ""]);
         let text = format!("{line}{}{field}{end}", seeded.pick(&["\r\n", "\n", ""]));
