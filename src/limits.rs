@@ -129,6 +129,15 @@ pub const PORTAL_SEND_MAX: Duration = Duration::from_secs(30);
 pub const PORTAL_ANSWER_MAX: Duration = Duration::from_secs(65);
 /// One call in all, so that no phase adds to another without end.
 pub const PORTAL_CALL_MAX: Duration = Duration::from_secs(90);
+/// The slowest line on which a file still reaches the portal; one more second to send it for so
+/// many bytes.
+pub const PORTAL_UPLOAD_BYTES_PER_S_MIN: u64 = 256 * 1024;
+/// Sending a call with a file in all: the largest file that a portal takes, in base64, needs nine
+/// minutes on the slowest line (b24: messenger §9.1).
+pub const PORTAL_UPLOAD_MAX: Duration = Duration::from_secs(600);
+/// From this length on a body is sent only when the portal agrees to it. Below it, asking costs
+/// more than sending in vain.
+pub const PORTAL_EXPECT_BYTES_MIN: u64 = 1024 * 1024;
 /// Longest `Retry-After` of a portal, or of what stands before it, that is honoured: nobody should
 /// wait an hour because of a wrong maintenance page.
 pub const PORTAL_RETRY_AFTER_MAX: Duration = Duration::from_secs(300);

@@ -3,6 +3,8 @@
 //! (b24: transport §3.1). Knows credentials as values; who they belong to and how they are renewed
 //! is `agents`' matter.
 
+mod attach;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Condvar;
@@ -173,6 +175,15 @@ impl Portal {
         let mut params = call.params.clone();
         // b24: transport §6 rule 15: in the body it reaches every portal, a header does not.
         params.insert("auth".to_owned(), Value::String(credential.access.expose().to_owned()));
+        if let Some(file) = &call.file {
+            let mut body = attach::Body::new(&params, file)?;
+            let bytes = body.length();
+            let reply = self.transport.post_long_json(&url, &mut body, bytes);
+            return reply.map_err(|trouble| match trouble {
+                Trouble::NoAnswer(_) if body.is_broken() => Trouble::NoAnswer("file_unreadable"),
+                trouble => trouble,
+            });
+        }
         let body = serde_json::to_vec(&params).map_err(|_| Trouble::NotSent("bad_params"))?;
         self.transport.post_json(&url, &body)
     }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,9 +15,13 @@ use ureq::Agent;
 use ureq::Error;
 use ureq::Proxy;
 use ureq::ProxyProtocol;
+use ureq::RequestBuilder;
+use ureq::SendBody;
 use ureq::Timeout;
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::http::header::CONTENT_LENGTH;
+use ureq::http::header::EXPECT;
 use ureq::http::header::LOCATION;
 use ureq::http::header::RETRY_AFTER;
 use ureq::tls::Certificate;
@@ -24,6 +29,7 @@ use ureq::tls::PemItem;
 use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 use ureq::tls::parse_pem;
+use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::ResolvedSocketAddrs;
 use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::ConnectionDetails;
@@ -121,12 +127,41 @@ impl Transport {
     /// # Errors
     /// See [`Trouble`].
     pub fn post_json(&self, url: &Url, body: &[u8]) -> Result<Reply, Trouble> {
-        let request = self
-            .agent
-            .post(url.as_str())
-            .header("content-type", "application/json")
-            .header("accept", "application/json");
-        whole(url, request.send(body), limits::PORTAL_BODY_BYTES_MAX)
+        whole(url, self.json_request(url).send(body), limits::PORTAL_BODY_BYTES_MAX)
+    }
+
+    /// Posts JSON of so many bytes that is made while it is sent; a long one has more time.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn post_long_json(
+        &self,
+        url: &Url,
+        body: &mut dyn Read,
+        bytes: u64,
+    ) -> Result<Reply, Trouble> {
+        let time = send_time(bytes);
+        let mut request = self
+            .json_request(url)
+            .config()
+            .timeout_send_body(Some(time))
+            .timeout_global(Some(limits::PORTAL_CALL_MAX + time))
+            .build()
+            // With a length it is not sent in chunks, which not every server before PHP takes.
+            .header(CONTENT_LENGTH, bytes);
+        if bytes >= limits::PORTAL_EXPECT_BYTES_MIN {
+            // A server that does not take so much says so before it is sent (b24: transport §3.3);
+            // later it would cut the connection, which looks like an unknown outcome. Servers know
+            // it from curl, and one that keeps silent costs a second.
+            request = request.header(EXPECT, "100-continue");
+        }
+        let answer = request.send(SendBody::from_reader(body));
+        whole(url, answer, limits::PORTAL_BODY_BYTES_MAX)
+    }
+
+    fn json_request(&self, url: &Url) -> RequestBuilder<WithBody> {
+        let request = self.agent.post(url.as_str());
+        request.header("content-type", "application/json").header("accept", "application/json")
     }
 
     /// Gets a short answer. The URL may carry secrets, so no failure names it.
@@ -142,6 +177,12 @@ impl Transport {
     pub fn shutdown(&self) {
         self.agent.clone().shutdown();
     }
+}
+
+/// How long sending a body may take: what any call has, and what a slow line needs for its size.
+fn send_time(bytes: u64) -> Duration {
+    let needed = Duration::from_secs(bytes / limits::PORTAL_UPLOAD_BYTES_PER_S_MIN);
+    (limits::PORTAL_SEND_MAX + needed).min(limits::PORTAL_UPLOAD_MAX)
 }
 
 /// Where a connection is made, so that what fails there is known to have sent nothing. Later the

@@ -26,6 +26,7 @@ use super::Transport;
 use super::TransportOptions;
 use super::Trouble;
 use super::roots;
+use super::send_time;
 use super::trouble;
 use super::unsent;
 use crate::limits;
@@ -304,4 +305,14 @@ fn a_proxy_is_asked_for_others_and_not_for_this_machine() {
     assert!(post(&through(proxy, &[]), &format!("http://127.0.0.1:{port}/")).is_ok());
     assert!(read.recv().expect("read").starts_with(b"POST / HTTP/1.1\r\n"));
     assert!(asked.try_recv().is_err(), "the proxy was not asked");
+}
+
+#[test]
+fn a_long_body_has_the_time_of_a_slow_line_and_no_more() {
+    let quick = limits::PORTAL_SEND_MAX;
+    assert_eq!(send_time(0), quick);
+    assert_eq!(send_time(limits::PORTAL_UPLOAD_BYTES_PER_S_MIN * 60), quick * 3);
+    // The longest base64 that a portal takes fits (b24: messenger §9.1).
+    assert!(send_time(139_810_133) < limits::PORTAL_UPLOAD_MAX);
+    assert_eq!(send_time(u64::MAX), limits::PORTAL_UPLOAD_MAX);
 }
