@@ -29,13 +29,20 @@ pub const HTTP_BODY_TIME_MAX: Duration = Duration::from_secs(15);
 pub const HTTP_WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a listener that stops waits for the answers it still writes: they are short.
 pub const HTTP_FINISH_TIME_MAX: Duration = Duration::from_secs(2);
-/// Largest body of a Deliver call: 20,000 code points of text, four bytes each, and room for JSON
-/// escapes; inline media will have a streamed route of its own.
+/// Largest JSON of a Deliver call without the files in it, and largest body of whoever does not
+/// present the secret: 20,000 code points of text, four bytes each, and room for JSON escapes.
 pub const HTTP_DELIVER_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest body of a Deliver call with files: the largest of them takes 134 MiB in base64, and some
+/// fit beside it. It lies on disk until it is decoded, so it is for whoever has the secret.
+pub const DELIVER_BODY_BYTES_MAX: usize = 200 * 1024 * 1024;
+/// How long such a body may take: it comes from the same host or network, over two megabytes a
+/// second.
+pub const DELIVER_BODY_TIME_MAX: Duration = Duration::from_secs(120);
 /// Largest body on the control and consent listeners.
 pub const HTTP_SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Worker threads of the Deliver, control and consent listeners. No handler waits for the
-/// portal on them (answers that must wait are sent later by other threads), so few suffice.
+/// portal on them (answers that must wait are sent later by other threads), so few suffice; files
+/// in calls are decoded on them, as fast as the disk takes them.
 pub const HTTP_DELIVER_WORKERS: usize = 4;
 /// See [`HTTP_DELIVER_WORKERS`].
 pub const HTTP_CONTROL_WORKERS: usize = 2;
@@ -214,6 +221,10 @@ pub const DELIVERY_WAITERS_MAX: usize = 1024;
 /// Longest text of a delivery in bytes: a gateway that sends more has lost its mind, and twenty
 /// messages in a row are enough for anybody.
 pub const DELIVERY_TEXT_BYTES_MAX: usize = 300_000;
+/// Files of one delivery: each is a message of its own, and nobody looks through more.
+pub const MEDIA_FILES_MAX: usize = 10;
+/// Largest file: one byte less than 100 MiB, as the portal has it (b24: messenger §9.1).
+pub const MEDIA_BYTES_MAX: u64 = 104_857_599;
 /// Most messages that one delivery may become. Markup makes a text longer, at worst a few times.
 pub const DELIVERY_PARTS_MAX: usize = 100;
 /// How long a caller waits when it does not say.

@@ -140,7 +140,7 @@ impl ControlListener {
 
     fn create(&self, request: &Request) -> Result<Reply, Problem> {
         let (registry, _) = self.configured()?;
-        let body: Value = serde_json::from_slice(&request.body)
+        let body: Value = serde_json::from_slice(request.body.in_memory().unwrap_or_default())
             .map_err(|_| Problem::invalid("the body is not JSON; send {\"name\":\"helper\"}"))?;
         let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
         let name = agent_name(name)?;

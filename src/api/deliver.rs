@@ -2,6 +2,7 @@
 //! out by `outbound`. Knows the caller's secret and the wire form of answers; no delivery rule.
 
 mod decode;
+mod inline;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::api;
+use crate::api::deliver::decode::DeliverCall;
 use crate::api::problem;
 use crate::api::problem::Problem;
 use crate::api::routes::Action;
@@ -27,6 +29,7 @@ use crate::limits;
 use crate::outbound::Desk;
 use crate::outbound::Outcome;
 use crate::outbound::Refused;
+use crate::outbound::shelf::Shelf;
 use crate::store;
 use crate::store::ledger::Delivery;
 
@@ -36,6 +39,8 @@ pub struct DeliverListener {
     pub desk: Option<Desk>,
     /// What a caller must present.
     pub secret: Option<Secret>,
+    /// Where files that calls carry are put.
+    pub shelf: Shelf,
     /// Told which agent is about to say something, so that answers to it are soon looked for.
     pub talks: Box<dyn Fn(&AgentName) + Send + Sync>,
 }
@@ -44,7 +49,7 @@ impl Handler for DeliverListener {
     fn handle(&self, request: Request, answer: Answer) {
         match api::action(Listener::Deliver, &request) {
             Ok(Action::Health) => answer.send(api::health()),
-            Ok(Action::Deliver) => self.deliver(&request, answer),
+            Ok(Action::Deliver) => self.deliver(request, answer),
             Ok(Action::GetDelivery) => {
                 answer.send(self.find(&request).unwrap_or_else(|problem| problem.reply()));
             }
@@ -55,10 +60,11 @@ impl Handler for DeliverListener {
 }
 
 impl DeliverListener {
-    fn deliver(&self, request: &Request, answer: Answer) {
+    fn deliver(&self, request: Request, answer: Answer) {
         let began = Instant::now();
-        let admitted = self.admit(request).and_then(|desk| Ok((desk, decode::deliver(request)?)));
-        let (desk, call) = match admitted {
+        let admitted = self.admit(&request).cloned();
+        let read = admitted.and_then(|desk| Ok((desk, self.read(request)?)));
+        let (desk, call) = match read {
             Ok(admitted) => admitted,
             Err(problem) => return answer.send(problem.reply()),
         };
@@ -85,6 +91,13 @@ impl DeliverListener {
         }
     }
 
+    /// Decodes a call. Its files, which nothing here carries out yet, are removed.
+    fn read(&self, mut request: Request) -> Result<DeliverCall, Problem> {
+        let (json, _files) = inline::read(&mut request.body, &self.shelf)?;
+        request.body = json.into();
+        decode::deliver(&request)
+    }
+
     fn find(&self, request: &Request) -> Result<Reply, Problem> {
         let desk = self.admit(request)?;
         let id = decode::delivery_id(request)?;
@@ -104,8 +117,7 @@ impl DeliverListener {
                 "no secret is configured: set AIHUMMER_INBOUND_SECRET here and in the gateway",
             ));
         };
-        let presented = request.header("x-aihummer-inbound-secret").or_else(|| request.bearer());
-        match presented {
+        match presented(request) {
             Some(presented) if secret.matches(presented.as_bytes()) => {}
             Some(_) => return Err(Problem::unauthenticated("the secret is wrong")),
             None => {
@@ -118,6 +130,16 @@ impl DeliverListener {
             Problem::precondition("the connector has no portal yet: its /readyz says what to set")
         })
     }
+}
+
+/// Whether a request may have a body with files: it is a Deliver call and presents the secret.
+pub fn may_carry_files(secret: &Secret, request: &Request) -> bool {
+    let calls = api::action(Listener::Deliver, request) == Ok(Action::Deliver);
+    calls && presented(request).is_some_and(|presented| secret.matches(presented.as_bytes()))
+}
+
+fn presented(request: &Request) -> Option<&str> {
+    request.header("x-aihummer-inbound-secret").or_else(|| request.bearer())
 }
 
 fn send(owed: &std::sync::Mutex<Option<Answer>>, reply: Reply) {

@@ -14,6 +14,7 @@ use crate::api;
 use crate::api::consent::ConsentListener;
 use crate::api::control::ControlListener;
 use crate::api::deliver::DeliverListener;
+use crate::api::deliver::may_carry_files;
 use crate::app::CONTROL_SECRET_FILE;
 use crate::app::Ended;
 use crate::base::crypto;
@@ -29,6 +30,7 @@ use crate::domain::ids::AgentName;
 use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
 use crate::http::Bound;
+use crate::http::Larger;
 use crate::http::Listen;
 use crate::http::Patience;
 use crate::http::Reply;
@@ -40,6 +42,7 @@ use crate::inbound::InboundParts;
 use crate::limits;
 use crate::outbound::Outbound;
 use crate::outbound::OutboundParts;
+use crate::outbound::shelf::Shelf;
 use crate::settings::PortalSettings;
 use crate::settings::Settings;
 use crate::store;
@@ -82,9 +85,10 @@ struct Agents {
 /// Starts everything.
 pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended> {
     // Before anything runs, so that a taken port ends nothing but the start.
-    let control_bound = bind(CONTROL, settings.control_addr, &settings.state_dir)?;
-    let deliver_bound = bind(DELIVER, settings.deliver_addr, &settings.state_dir)?;
-    let consent_bound = bind(CONSENT, settings.consent_addr, &settings.state_dir)?;
+    let control_bound = bind(CONTROL, settings.control_addr, &settings.state_dir, None)?;
+    let files = files(settings.deliver_secret.as_ref());
+    let deliver_bound = bind(DELIVER, settings.deliver_addr, &settings.state_dir, files)?;
+    let consent_bound = bind(CONSENT, settings.consent_addr, &settings.state_dir, None)?;
     let (store, thread) = Store::open(&settings.state_dir, exits)
         .map_err(|why| Ended::Failed(not_opened(&settings.state_dir, &why)))?;
     let control_secret = control_secret(&settings)?;
@@ -114,6 +118,7 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
     let deliver = DeliverListener {
         desk: flows.as_ref().map(|flows| flows.outbound.desk()),
         secret: settings.deliver_secret.clone(),
+        shelf: Shelf::open(&settings.state_dir).map_err(no_shelf)?,
         talks: talks(flows.as_ref()),
     };
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };
@@ -278,12 +283,28 @@ const CONSENT: Kind = Kind {
     refusal: |status, why| Reply::text(status, &format!("{why}\n")),
 };
 
-fn bind(kind: Kind, addr: SocketAddr, state_dir: &Path) -> Result<Bound, Ended> {
+/// Files come with Deliver calls, from whoever has the secret.
+fn files(secret: Option<&Secret>) -> Option<Larger> {
+    let secret = secret?.clone();
+    Some(Larger {
+        bytes_max: limits::DELIVER_BODY_BYTES_MAX,
+        time: limits::DELIVER_BODY_TIME_MAX,
+        allowed: Arc::new(move |request| may_carry_files(&secret, request)),
+    })
+}
+
+fn bind(
+    kind: Kind,
+    addr: SocketAddr,
+    state_dir: &Path,
+    larger: Option<Larger>,
+) -> Result<Bound, Ended> {
     let listen = Listen {
         addr,
         workers: kind.workers,
         thread: kind.thread,
         body_bytes_max: kind.body_bytes_max,
+        larger,
         per_source_max: kind.per_source_max,
         loopback_is_free: true,
         spool_dir: state_dir.to_owned(),
@@ -333,6 +354,10 @@ fn not_opened(state_dir: &Path, why: &store::Error) -> String {
 
 fn failed(why: store::Error) -> Ended {
     Ended::Failed(why.to_string())
+}
+
+fn no_shelf(why: std::io::Error) -> Ended {
+    Ended::Failed(format!("the directory for files cannot be made in the state directory: {why}"))
 }
 
 fn no_thread(why: std::io::Error) -> Ended {

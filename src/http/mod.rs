@@ -7,11 +7,13 @@ mod request;
 mod server;
 
 pub use reply::Reply;
+pub use request::Body;
 pub use request::Method;
 pub use request::Request;
 pub use server::Answer;
 pub use server::Bound;
 pub use server::Handler;
+pub use server::Larger;
 pub use server::Listen;
 pub use server::Patience;
 pub use server::Server;

@@ -1,5 +1,13 @@
 //! A request as handlers see it: whole, bounded, decoded. Knows no socket; `server` makes it, and
-//! `api` asks it for headers, the token of its bearer and form fields.
+//! `api` asks it for headers, the token of its bearer, form fields and its body, which may be too
+//! long for memory.
+
+use std::fs::File;
+use std::io;
+use std::io::Cursor;
+use std::io::Read;
+
+use crate::limits;
 
 /// Request methods that some route knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +42,44 @@ pub struct Request {
     /// Header names and values in order.
     pub headers: Vec<(String, String)>,
     /// The body, within the listener's limit.
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+/// The body of a request, from its start.
+#[derive(Debug)]
+pub enum Body {
+    /// As it is.
+    Memory(Cursor<Vec<u8>>),
+    /// In a file that has no name any more.
+    File(File),
+}
+
+/// What every listener keeps in memory is all that the small ones take: they never see a file.
+const _: () = assert!(limits::HTTP_SMALL_BODY_BYTES_MAX <= limits::HTTP_BODY_MEMORY_BYTES_MAX);
+
+impl Body {
+    /// The whole body; `None` when it is too long to be kept in memory.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Body::Memory(bytes) => Some(bytes.get_ref()),
+            Body::File(_) => None,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Body::Memory(Cursor::new(bytes))
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Body::Memory(bytes) => bytes.read(buf),
+            Body::File(file) => file.read(buf),
+        }
+    }
 }
 
 impl Request {
@@ -50,7 +95,7 @@ impl Request {
         let is_form = kind.split(';').next().is_some_and(|kind| {
             kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
-        if is_form { pair(&self.body, name) } else { None }
+        if is_form { pair(self.body.in_memory()?, name) } else { None }
     }
 
     /// The token of `Authorization: Bearer`.

@@ -3,6 +3,7 @@
 //! handler, and goes on; the handler answers now or later, from any thread, through its
 //! [`Answer`]. The threads wait on the listener and end when it is stopped.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
@@ -17,6 +18,7 @@ use crate::base::sys;
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
+use crate::http::Body;
 use crate::http::Method;
 use crate::http::Reply;
 use crate::http::Request;
@@ -33,6 +35,8 @@ pub struct Listen {
     pub thread: fn(usize) -> ThreadName,
     /// Largest request body.
     pub body_bytes_max: usize,
+    /// Longer bodies, for some.
+    pub larger: Option<Larger>,
     /// Most connections from one address; `None` for no such limit.
     pub per_source_max: Option<usize>,
     /// Whether that limit spares loopback, where a reverse proxy would be.
@@ -43,6 +47,24 @@ pub struct Listen {
     pub patience: Patience,
     /// What a peer is told whose request reaches no handler, by status and reason.
     pub refusal: fn(u16, &str) -> Reply,
+}
+
+/// Bodies longer than [`Listen::body_bytes_max`], for whoever has earned it with the head of the
+/// request: they are kept on disk until it is answered, and strangers must not fill that.
+#[derive(Clone)]
+pub struct Larger {
+    /// Largest such body.
+    pub bytes_max: usize,
+    /// How long it may take.
+    pub time: Duration,
+    /// Whether this request, its body not read yet, may send one.
+    pub allowed: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Larger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Larger({} bytes)", self.bytes_max)
+    }
 }
 
 /// How long a listener waits for its peers.
@@ -108,9 +130,8 @@ impl Bound {
         server.threads.push(Thread::spawn((listen.thread)(0), exits, move || inner.serve())?);
         for number in 1..=listen.workers {
             let (inner, handler) = (Arc::clone(&server.server), Arc::clone(&handler));
-            let body_bytes_max = listen.body_bytes_max;
             let thread = Thread::spawn((listen.thread)(number), exits, move || {
-                work(&inner, handler.as_ref(), body_bytes_max);
+                work(&inner, handler.as_ref());
             })?;
             server.threads.push(thread);
         }
@@ -154,6 +175,13 @@ fn limits(listen: &Listen) -> tiny_http::Limits {
         head_bytes: limits::HTTP_HEAD_BYTES_MAX,
         headers: limits::HTTP_HEADERS_MAX,
         body_bytes: listen.body_bytes_max,
+        larger: listen.larger.clone().map(|larger| tiny_http::Larger {
+            body_bytes: larger.bytes_max,
+            body_time: larger.time,
+            allowed: Arc::new(move |method, url, headers| {
+                (larger.allowed)(&request(method, url, headers))
+            }),
+        }),
         body_memory_bytes: limits::HTTP_BODY_MEMORY_BYTES_MAX,
         spool_dir: listen.spool_dir.clone(),
         idle_time: listen.patience.idle,
@@ -163,14 +191,14 @@ fn limits(listen: &Listen) -> tiny_http::Limits {
     }
 }
 
-fn work(server: &tiny_http::Server, handler: &dyn Handler, body_bytes_max: usize) {
+fn work(server: &tiny_http::Server, handler: &dyn Handler) {
     while let Some(mut inner) = server.recv() {
-        let request = read(&mut inner, body_bytes_max);
-        let answer = Answer { inner: Some(inner) };
-        let Ok(request) = request.inspect_err(|why| log::error!("body_lost reason={why}")) else {
-            answer.send(Reply::text(503, "the request's body cannot be read back\n"));
-            continue;
+        let mut request = request(inner.method(), inner.url(), inner.headers());
+        request.body = match inner.take_body() {
+            tiny_http::Body::Memory(bytes) => Body::Memory(bytes),
+            tiny_http::Body::File(file) => Body::File(file),
         };
+        let answer = Answer { inner: Some(inner) };
         // A handler's bug costs its own request only; the dropped answer sends a 500.
         if catch_unwind(AssertUnwindSafe(|| handler.handle(request, answer))).is_err() {
             count(Counter::HandlerPanics);
@@ -179,22 +207,21 @@ fn work(server: &tiny_http::Server, handler: &dyn Handler, body_bytes_max: usize
     }
 }
 
-fn read(inner: &mut tiny_http::Request, body_bytes_max: usize) -> std::io::Result<Request> {
-    use std::io::Read;
-    let (path, query) = inner.url().split_once('?').unwrap_or((inner.url(), ""));
-    let (path, query) = (path.to_owned(), query.to_owned());
-    let headers = inner.headers().iter();
+/// A request without its body.
+fn request(method: &tiny_http::Method, url: &str, headers: &[tiny_http::Header]) -> Request {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let headers =
-        headers.map(|header| (header.name().to_owned(), header.value().to_owned())).collect();
-    let method = method(inner.method());
-    let mut body = Vec::new();
-    // The listener has held it to this bound already.
-    let most = u64::try_from(body_bytes_max).unwrap_or(u64::MAX);
-    inner.as_reader().take(most).read_to_end(&mut body)?;
-    Ok(Request { method, path, query, headers, body })
+        headers.iter().map(|header| (header.name().to_owned(), header.value().to_owned()));
+    Request {
+        method: known(method),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: headers.collect(),
+        body: Body::from(Vec::new()),
+    }
 }
 
-fn method(method: &tiny_http::Method) -> Method {
+fn known(method: &tiny_http::Method) -> Method {
     match method {
         tiny_http::Method::Get => Method::Get,
         tiny_http::Method::Head => Method::Head,

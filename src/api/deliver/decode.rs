@@ -85,7 +85,11 @@ fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
         let message = "send Content-Type: application/json (Connect unary JSON)";
         return Err(Problem::new(415, "invalid_argument", message));
     }
-    match serde_json::from_slice(&request.body) {
+    // A Deliver call comes here without its files, and nothing else is ever so long.
+    let body = request.body.in_memory();
+    let body =
+        body.ok_or_else(|| Problem::new(413, "invalid_argument", "the body is too large"))?;
+    match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Problem::invalid("the body is not a JSON object")),
         Err(why) => Err(Problem::invalid(format!("the body is not JSON (line {})", why.line()))),

@@ -2,10 +2,16 @@
 //! bytes behind it never run as a request.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::Larger;
+use super::Request;
+use super::TEST_PATIENCE;
 use super::one;
 use super::rest;
 use super::stand;
+use super::stand_with;
 
 /// A request that must never run: it follows what is refused.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -86,6 +92,63 @@ fn a_body_beyond_the_limit_is_refused_unread_and_allocates_nothing() {
     let answer = stand.ask(format!("{head}{}0\r\n\r\n", chunk.repeat(16)).as_bytes());
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert_eq!(stand.handler.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn a_longer_body_is_for_those_who_have_earned_it() {
+    let allowed =
+        Arc::new(|request: &Request| request.path == "/long" && request.bearer() == Some("t"));
+    let larger = Larger { bytes_max: 3_000_000, time: TEST_PATIENCE, allowed };
+    let stand = stand_with(|listen| listen.larger = Some(larger));
+    let ask = |path: &str, token: &str, framing: &str, body: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\n{framing}\r\n\r\n{body}"
+        );
+        stand.ask(request.as_bytes())
+    };
+    let body = "0123456789".repeat(200_000);
+    let length = format!("Content-Length: {}", body.len());
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let chunks = "Transfer-Encoding: chunked";
+    assert!(ask("/long", "t", &length, &body).contains(&body), "every byte in order");
+    assert!(ask("/long", "t", chunks, &chunked).contains(&body), "every byte in order");
+    for (path, token) in [("/long", "x"), ("/other", "t")] {
+        for (framing, body) in [(length.as_str(), &body), (chunks, &chunked)] {
+            let answer = ask(path, token, framing, body);
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{path} {token} {framing}: {answer}");
+        }
+        let short = ask(path, token, "Content-Length: 5", "hello");
+        assert!(short.starts_with("HTTP/1.1 200 "), "{path} {token}: {short}");
+    }
+    let longest = ask("/long", "t", "Content-Length: 3000001", "");
+    assert!(longest.starts_with("HTTP/1.1 413 "), "{longest}");
+    let asked = stand.handler.asked();
+    assert_eq!(asked[..2], ["Post /long 2000000", "Post /long 2000000"]);
+    assert_eq!(asked[2..], ["Post /long 5", "Post /other 5"]);
+    assert_eq!(std::fs::read_dir(&stand.spool_dir).expect("a directory").count(), 0);
+}
+
+#[test]
+fn a_longer_body_has_more_time_and_no_other() {
+    let stand = stand_with(|listen| {
+        listen.patience.body = Duration::from_millis(300);
+        let allowed = Arc::new(|request: &Request| request.path == "/long");
+        listen.larger = Some(Larger { bytes_max: 3_000_000, time: TEST_PATIENCE, allowed });
+    });
+    let begin = |path: &str, length: usize| {
+        let mut stream = stand.connect();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sends");
+        stream
+    };
+    let (mut long, mut short) = (begin("/long", 2_000_000), begin("/long", 5));
+    let mut other = begin("/other", 5);
+    // The two that have little time are cut while the long one is waited for.
+    assert!(rest(&mut short).starts_with("HTTP/1.1 408 "));
+    assert!(rest(&mut other).starts_with("HTTP/1.1 408 "));
+    long.write_all(&vec![b'x'; 2_000_000]).expect("sends");
+    assert!(one(&mut long).starts_with("HTTP/1.1 200 "));
 }
 
 #[test]

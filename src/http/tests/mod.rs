@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::Answer;
 use super::Bound;
 use super::Handler;
+use super::Larger;
 use super::Listen;
 use super::Patience;
 use super::Reply;
@@ -53,8 +54,12 @@ impl Scripted {
 }
 
 impl Handler for Scripted {
-    fn handle(&self, request: Request, answer: Answer) {
-        let asked = format!("{:?} {} {}", request.method, request.path, request.body.len());
+    fn handle(&self, mut request: Request, answer: Answer) {
+        let in_memory = request.body.in_memory().map(<[u8]>::len);
+        let mut body = Vec::new();
+        request.body.read_to_end(&mut body).expect("it was stored");
+        assert!(in_memory.is_none_or(|length| length == body.len()), "the body from its start");
+        let asked = format!("{:?} {} {}", request.method, request.path, body.len());
         self.asked.lock().expect("not poisoned").push(asked);
         match request.path.as_str() {
             "/panic" => panic!("on purpose"),
@@ -77,7 +82,7 @@ impl Handler for Scripted {
                     "query": request.query,
                     "form": request.form_value("name"),
                     "bearer": request.bearer(),
-                    "body": String::from_utf8_lossy(&request.body),
+                    "body": String::from_utf8_lossy(&body),
                 }),
             )),
         }
@@ -112,6 +117,7 @@ fn stand_with(change: impl FnOnce(&mut Listen)) -> Stand {
         workers: 2,
         thread: ThreadName::HttpControl,
         body_bytes_max: 1_000_000,
+        larger: None,
         per_source_max: None,
         loopback_is_free: true,
         spool_dir: spool_dir.clone(),

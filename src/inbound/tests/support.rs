@@ -194,8 +194,8 @@ struct Scripted {
 }
 
 impl Handler for Scripted {
-    fn handle(&self, request: Request, answer: Answer) {
-        let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    fn handle(&self, mut request: Request, answer: Answer) {
+        let body: Value = serde_json::from_reader(&mut request.body).expect("JSON");
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         let mut posted = Posted {
             key: request.header("idempotency-key").unwrap_or_default().to_owned(),
@@ -243,6 +243,7 @@ impl FakeGateway {
             workers: 4,
             thread: ThreadName::HttpControl,
             body_bytes_max: 1 << 20,
+            larger: None,
             per_source_max: None,
             loopback_is_free: true,
             spool_dir: std::env::temp_dir(),

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Cursor;
-use std::io::Read;
 use std::io::Seek;
 use std::io::Write;
 use std::path::Path;
@@ -52,6 +51,14 @@ impl Framing {
         }
     }
 
+    /// Whether the body is, or may become, longer.
+    pub(crate) fn exceeds(self, most: usize) -> bool {
+        match self {
+            Framing::Length(length) => length > most,
+            Framing::Chunked => true,
+        }
+    }
+
     fn length(value: &str, most: usize) -> Result<Framing, Refusal> {
         if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Refusal::bad("a Content-Length that is no number"));
@@ -62,20 +69,23 @@ impl Framing {
     }
 }
 
-/// A whole body.
-pub(crate) enum Body {
+/// A whole body, from its start.
+pub enum Body {
+    /// At most [`Limits::body_memory_bytes`] of it.
     Memory(Cursor<Vec<u8>>),
+    /// In a file without a name.
     File(File),
 }
 
 impl Body {
-    /// Reads a body. The deadline is already set.
+    /// Reads a body of at most `most` bytes. The deadline is already set.
     pub(crate) fn read(
         incoming: &mut Incoming,
         framing: Framing,
         limits: &Limits,
+        most: usize,
     ) -> Result<Body, Refusal> {
-        let mut store = Store { limits, memory: Vec::new(), file: None, length: 0 };
+        let mut store = Store { limits, most, memory: Vec::new(), file: None, length: 0 };
         match framing {
             Framing::Length(length) => store.copy(incoming, length)?,
             Framing::Chunked => {
@@ -99,15 +109,6 @@ impl Body {
     }
 }
 
-impl Read for Body {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Body::Memory(bytes) => bytes.read(buf),
-            Body::File(file) => file.read(buf),
-        }
-    }
-}
-
 fn chunk_size(incoming: &mut Incoming) -> Result<usize, Refusal> {
     let mut budget = CHUNK_LINE_BYTES_MAX;
     let line = incoming.line(&mut budget)?;
@@ -121,6 +122,7 @@ fn chunk_size(incoming: &mut Incoming) -> Result<usize, Refusal> {
 
 struct Store<'a> {
     limits: &'a Limits,
+    most: usize,
     memory: Vec<u8>,
     file: Option<File>,
     length: usize,
@@ -129,7 +131,7 @@ struct Store<'a> {
 impl Store<'_> {
     /// Takes exactly `count` bytes.
     fn copy(&mut self, incoming: &mut Incoming, count: usize) -> Result<(), Refusal> {
-        if count > self.limits.body_bytes.saturating_sub(self.length) {
+        if count > self.most.saturating_sub(self.length) {
             return Err(Refusal::body_too_large());
         }
         self.length += count;

@@ -140,7 +140,18 @@ impl ClientConnection {
 
     fn read_body(&mut self, head: &Head) -> Result<Body, Refusal> {
         let limits = &self.shared.limits;
-        let framing = Framing::of(&head.headers, head.http_1_1, limits.body_bytes)?;
+        let most = limits.larger.as_ref().map_or(0, |larger| larger.body_bytes);
+        let framing = Framing::of(&head.headers, head.http_1_1, most.max(limits.body_bytes))?;
+        // Whoever sends little is not asked what it may send.
+        let long = framing.exceeds(limits.body_bytes);
+        let larger = limits.larger.as_ref().filter(|larger| {
+            long && (larger.allowed)(&head.method, &head.url, &head.headers)
+        });
+        let (most, time) = match larger {
+            Some(larger) => (larger.body_bytes, larger.body_time),
+            None if long && framing != Framing::Chunked => return Err(Refusal::body_too_large()),
+            None => (limits.body_bytes, limits.body_time),
+        };
         let expect = head.headers.iter().find(|header| header.is("Expect"));
         match expect.map(Header::value) {
             None => {}
@@ -152,8 +163,8 @@ impl ClientConnection {
             Some(_) => return Err(Refusal::Answer(417, "an expectation that is not known")),
         }
         self.enter(Phase::Body)?;
-        self.incoming.within(limits.body_time);
-        Body::read(&mut self.incoming, framing, limits)
+        self.incoming.within(time);
+        Body::read(&mut self.incoming, framing, limits, most)
     }
 
     fn hand_over(&mut self, head: Head, body: Body) -> Result<Response, Refusal> {

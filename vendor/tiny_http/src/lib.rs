@@ -28,6 +28,7 @@ mod request;
 mod response;
 mod slots;
 
+use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::net::SocketAddr;
@@ -44,6 +45,7 @@ use client::ClientConnection;
 use messages_queue::MessagesQueue;
 use slots::Slots;
 
+pub use body::Body;
 pub use common::Header;
 pub use common::Unprintable;
 pub use common::Method;
@@ -76,6 +78,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Longer bodies, for some.
+    pub larger: Option<Larger>,
     /// Bytes of a body kept in memory; a longer one goes to an unlinked file.
     pub body_memory_bytes: usize,
     /// Where that file is made.
@@ -88,6 +92,23 @@ pub struct Limits {
     pub body_time: Duration,
     /// How long writing one answer may take.
     pub write_time: Duration,
+}
+
+/// Bodies that are longer than others may send, because the head of their request earns it.
+#[derive(Clone)]
+pub struct Larger {
+    /// Bytes of such a body.
+    pub body_bytes: usize,
+    /// How long it may take.
+    pub body_time: Duration,
+    /// Whether a request may send one.
+    pub allowed: Arc<dyn Fn(&Method, &str, &[Header]) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Larger {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Larger({} bytes)", self.body_bytes)
+    }
 }
 
 /// What the server, its connections and their requests share.

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::Read;
+use std::io::Cursor;
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 
@@ -41,9 +41,9 @@ impl Request {
         self.remote_addr
     }
 
-    /// The body, decoded and within the limit.
-    pub fn as_reader(&mut self) -> &mut dyn Read {
-        &mut self.body
+    /// The body, decoded and within the limit; an empty one stays behind.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::Memory(Cursor::default()))
     }
 
     /// Answers; never waits.

@@ -21,7 +21,7 @@ fn request(body: &str, headers: &[(&str, &str)]) -> Request {
         path: "/aihummer.connector.v1.ConnectorService/Deliver".into(),
         query: String::new(),
         headers: all,
-        body: body.as_bytes().to_vec(),
+        body: body.as_bytes().to_vec().into(),
     }
 }
 
