@@ -120,6 +120,8 @@ pub enum ServerKind {
     OAuth,
     /// The AiHummer gateway.
     Gateway,
+    /// A host of files that deliveries name.
+    Files,
 }
 
 /// Which exchanges a fault hits. Numbers count the exchanges of the whole network from 1, without

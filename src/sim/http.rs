@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::io;
 use std::io::Read;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::network::AuthForm;
 
@@ -62,6 +63,49 @@ impl Request {
     }
 }
 
+/// How an answer says where its body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `Content-Length`, true or not.
+    Length(u64),
+    /// Chunks, and the last one only when the body is whole.
+    Chunked,
+    /// Not at all: the connection closes.
+    Close,
+}
+
+/// A body that is made while it is sent, so that no length costs memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// What the head says.
+    pub framing: Framing,
+    /// Bytes really sent; `u64::MAX` is without end.
+    pub bytes: u64,
+    /// Whether the last chunk is left out.
+    pub cut: bool,
+    /// Pause before each piece.
+    pub pause: Duration,
+}
+
+impl Stream {
+    /// An honest body.
+    pub fn of(bytes: u64) -> Stream {
+        let framing = Framing::Length(bytes);
+        Stream { framing, bytes, cut: false, pause: Duration::ZERO }
+    }
+
+    /// Fills a buffer with what stands at `offset` of every such body.
+    pub fn fill(buffer: &mut [u8], offset: u64) {
+        // A prime, so that no two pieces of a power of two begin alike.
+        const PERIOD: u64 = 251;
+        let mut next = (offset % PERIOD) as u8;
+        for byte in buffer {
+            *byte = next;
+            next = if u64::from(next) + 1 == PERIOD { 0 } else { next + 1 };
+        }
+    }
+}
+
 /// One answer, and what the history should know of it.
 #[derive(Clone, Debug, Default)]
 pub struct HttpReply {
@@ -71,6 +115,8 @@ pub struct HttpReply {
     pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: Vec<u8>,
+    /// Made and sent instead of `body`.
+    pub stream: Option<Stream>,
     /// For the history: the REST method, lower-case.
     pub rest_method: String,
     /// For the history: where the credentials were.
@@ -106,13 +152,23 @@ impl HttpReply {
 
     /// The head of the answer; `length` is what `Content-Length` claims.
     pub fn head(&self, length: usize, keep_alive: bool) -> String {
+        self.head_framed(Framing::Length(length as u64), keep_alive)
+    }
+
+    /// The head of the answer with any framing.
+    pub fn head_framed(&self, framing: Framing, keep_alive: bool) -> String {
         let mut head = String::with_capacity(256);
         let _ = write!(head, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }
         let connection = if keep_alive { "keep-alive" } else { "close" };
-        let _ = write!(head, "Content-Length: {length}\r\nConnection: {connection}\r\n\r\n");
+        let _ = match framing {
+            Framing::Length(length) => write!(head, "Content-Length: {length}\r\n"),
+            Framing::Chunked => write!(head, "Transfer-Encoding: chunked\r\n"),
+            Framing::Close => Ok(()),
+        };
+        let _ = write!(head, "Connection: {connection}\r\n\r\n");
         head
     }
 }

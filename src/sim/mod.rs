@@ -1,8 +1,8 @@
-//! A model of Bitrix24: a portal, its authorization server, and the gateway beside them, stateful
-//! and over real HTTP on loopback ports. Demo, tests and benches talk to it; it knows nothing of
-//! the connector but `base`. Built from the reference alone; where its sources disagree the model
-//! follows the portal's PHP source of the newest cloud version and has a switch for the rest
-//! ([`Switches`]). Nothing in it may panic on strange input.
+//! A model of Bitrix24: a portal, its authorization server, and beside them the gateway and a host of
+//! files, stateful and over real HTTP on loopback ports. Demo, tests and benches talk to it; it knows
+//! nothing of the connector but `base`. Built from the reference alone; where its sources disagree
+//! the model follows the portal's PHP source of the newest cloud version and has a switch for the
+//! rest ([`Switches`]). Nothing in it may panic on strange input.
 //!
 //! # How it is used
 //!
@@ -23,6 +23,7 @@ pub mod client;
 pub mod clock;
 pub mod envelope;
 pub mod fault;
+pub mod filehost;
 pub mod gateway;
 pub mod http;
 pub mod limiter;
@@ -48,6 +49,7 @@ pub use fault::Fault;
 pub use fault::HookPoint;
 pub use fault::ServerKind;
 pub use fault::When;
+pub use filehost::FileHost;
 pub use gateway::Gateway;
 pub use gateway::GatewayOptions;
 pub use messenger::scene::Shown;

@@ -30,9 +30,11 @@ use super::fault::ServerKind;
 use super::gateway;
 use super::http;
 use super::http::Buffer;
+use super::http::Framing;
 use super::http::Head;
 use super::http::HttpReply;
 use super::http::Request;
+use super::http::Stream;
 use super::network::Decision;
 use super::network::Exchange;
 use super::network::Network;
@@ -44,6 +46,8 @@ const CONNECTIONS_MAX: usize = 1024;
 const SOCKET_TIME_MAX: Duration = Duration::from_secs(120);
 /// Stack of a connection's thread: JSON nested to serde's limit fits with room to spare.
 const STACK: usize = 1024 * 1024;
+/// How much of a streamed body is made at once.
+const STREAM_PIECE: usize = 64 * 1024;
 /// Pieces of a slow body.
 const SLOW_PIECES: usize = 16;
 
@@ -342,6 +346,7 @@ impl Connection<'_> {
             }
             Some(other) => {
                 let reply = instead(&other, self.shared.kind, act);
+                let reply = HttpReply { stream: None, ..reply };
                 self.answer(request, decision, reply, request.keep_alive)
             }
         }
@@ -355,12 +360,44 @@ impl Connection<'_> {
         keep_alive: bool,
     ) -> io::Result<Then> {
         self.record(request, decision, Some(&reply));
+        if let Some(stream) = reply.stream.as_ref().filter(|_| request.method != "HEAD") {
+            return self.stream_out(&reply, stream);
+        }
         let mut bytes = reply.head(reply.body.len(), keep_alive).into_bytes();
         if request.method != "HEAD" {
             bytes.extend_from_slice(&reply.body);
         }
         self.stream.write_all(&bytes)?;
         Ok(if keep_alive { Then::GoOn } else { Then::Close })
+    }
+
+    /// Sends a body that is made on the way, and closes.
+    fn stream_out(&mut self, reply: &HttpReply, stream: &Stream) -> io::Result<Then> {
+        self.stream.write_all(reply.head_framed(stream.framing, false).as_bytes())?;
+        let chunked = stream.framing == Framing::Chunked;
+        let mut piece = vec![0; STREAM_PIECE];
+        let mut sent = 0;
+        while sent < stream.bytes {
+            self.shared.sleep(stream.pause);
+            if self.shared.stopped.load(Ordering::SeqCst) {
+                return Ok(Then::Close);
+            }
+            let left = usize::try_from(stream.bytes - sent).unwrap_or(usize::MAX);
+            let count = left.min(STREAM_PIECE);
+            Stream::fill(&mut piece[..count], sent);
+            if chunked {
+                write!(self.stream, "{count:x}\r\n")?;
+            }
+            self.stream.write_all(&piece[..count])?;
+            if chunked {
+                self.stream.write_all(b"\r\n")?;
+            }
+            sent += count as u64;
+        }
+        if chunked && !stream.cut {
+            self.stream.write_all(b"0\r\n\r\n")?;
+        }
+        Ok(Then::Close)
     }
 
     fn drop_answer(
@@ -382,6 +419,10 @@ impl Connection<'_> {
         reply: &HttpReply,
     ) -> io::Result<Then> {
         self.record(request, decision, Some(reply));
+        if let Some(whole) = &reply.stream {
+            let half = Stream { bytes: whole.bytes / 2, cut: true, ..whole.clone() };
+            return self.stream_out(reply, &half);
+        }
         let mut bytes = reply.head(reply.body.len().max(2), false).into_bytes();
         bytes.extend_from_slice(&reply.body[..reply.body.len() / 2]);
         self.stream.write_all(&bytes)?;
@@ -397,6 +438,9 @@ impl Connection<'_> {
         pause: Duration,
     ) -> io::Result<Then> {
         self.record(request, decision, Some(reply));
+        if let Some(stream) = &reply.stream {
+            return self.stream_out(reply, &Stream { pause, ..stream.clone() });
+        }
         let head = reply.head(reply.body.len(), request.keep_alive);
         self.stream.write_all(head.as_bytes())?;
         for piece in reply.body.chunks(reply.body.len().div_ceil(SLOW_PIECES).max(1)) {

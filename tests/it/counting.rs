@@ -74,7 +74,7 @@ impl Kind {
             ServerKind::Gateway if path.contains("/generic") => Kind::Posts,
             ServerKind::Portal if path.contains("im.message.add") => Kind::Messages,
             ServerKind::Portal if path.contains("im.v2.event.get") => Kind::Polls,
-            ServerKind::Gateway | ServerKind::Portal => Kind::Rest,
+            ServerKind::Gateway | ServerKind::Portal | ServerKind::Files => Kind::Rest,
         }
     }
 

@@ -109,6 +109,7 @@ impl<'a> Narrator<'a> {
                 ("gateway → connector", "Deliver")
             }
             ServerKind::Gateway => ("connector → gateway", path(&exchange.path)),
+            ServerKind::Files => ("connector → file host", path(&exchange.path)),
         };
         let answer = match (exchange.status, exchange.fault) {
             (_, Some(_)) => "no answer: the connector was killed".to_owned(),

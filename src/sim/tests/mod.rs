@@ -9,6 +9,7 @@ mod envelope;
 mod events;
 mod faults;
 mod files;
+mod filehost;
 mod gateway;
 mod history;
 mod limits;
