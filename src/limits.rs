@@ -259,6 +259,26 @@ pub const DELIVERY_EXPIRY_TICK: Duration = Duration::from_millis(100);
 /// Unfinished deliveries read at once.
 pub const SCHEDULE_PAGE: u32 = 512;
 
+// ---- media (outbound/media) -------------------------------------------------------------------
+
+/// Longest URL of a file: links with a signature have one or two kilobytes.
+pub const MEDIA_URL_BYTES_MAX: usize = 8 * 1024;
+/// How long finding a host may take, and then connecting to it, TLS included. A stop cannot cut
+/// either, so both together stay below [`STOP_GRACE`].
+pub const MEDIA_CONNECT_MAX: Duration = Duration::from_secs(8);
+/// How long a host may send nothing, before its answer and in the middle of it.
+pub const MEDIA_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long one file may take in all, redirects included, because it holds a thread of the delivery
+/// pool: the largest file a portal takes, 100 MiB, at 3 Mbit/s.
+pub const MEDIA_FETCH_MAX: Duration = Duration::from_secs(300);
+/// Redirects that are followed; a file behind more of them is a loop.
+pub const MEDIA_REDIRECTS_MAX: u32 = 5;
+/// Longest `Retry-After` of a file's host that is honoured: a delivery is not held for longer
+/// because of a wrong clock.
+pub const MEDIA_RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+/// How much of a file is read at once: what it costs in memory.
+pub const MEDIA_PIECE_BYTES: usize = 64 * 1024;
+
 // ---- inbound (inbound/) ---------------------------------------------------------------------
 
 /// Relay threads. Each holds one POST at a time, and the gateway only acknowledges, so a few keep

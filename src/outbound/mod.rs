@@ -4,6 +4,8 @@
 
 mod accept;
 mod execute;
+#[allow(dead_code, reason = "called once deliveries carry files")]
+pub mod media;
 mod reconcile;
 mod schedule;
 pub mod shelf;
