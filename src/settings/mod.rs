@@ -26,6 +26,7 @@ use crate::domain::limiter::Rate;
 use crate::gateway::Signing;
 use crate::inbound::SenderPrefix;
 use crate::limits;
+use crate::outbound::media::Hosts;
 use crate::settings::read::Reader;
 use crate::settings::read::SettingError;
 use crate::settings::read::Source;
@@ -72,6 +73,9 @@ pub struct Settings {
     pub sender_prefix: SenderPrefix,
     /// Whether agents may mention everyone.
     pub mention_all: bool,
+    /// Where files that deliveries name by URL may be fetched from.
+    #[allow(dead_code, reason = "used once deliveries carry files")]
+    pub media_hosts: Hosts,
     /// Control listener.
     pub control_addr: SocketAddr,
     /// Deliver listener.
@@ -243,6 +247,8 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     ];
     let sender_prefix = reader.choice("BITRIX24_SENDER_PREFIX", &prefixes, SenderPrefix::Group);
     let mention_all = reader.switch("BITRIX24_MENTION_ALL", false);
+    let media_hosts = reader.parsed("BITRIX24_MEDIA_HOSTS", Hosts::parse);
+    let media_hosts = media_hosts.unwrap_or_else(|| Hosts::gateway(&inbound_url));
     let control_addr = reader.address("BITRIX24_CONTROL_ADDR", "127.0.0.1:8810");
     let deliver_addr = reader.address("BITRIX24_DELIVER_ADDR", "127.0.0.1:8080");
     let consent_addr = reader.address("BITRIX24_CONSENT_ADDR", "127.0.0.1:8791");
@@ -288,6 +294,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         group_messages,
         sender_prefix,
         mention_all,
+        media_hosts,
         control_addr,
         deliver_addr,
         consent_addr,

@@ -119,6 +119,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether an agent may address everyone in a dialog.",
     ),
     setting(
+        "BITRIX24_MEDIA_HOSTS",
+        "the gateway's own origin",
+        "gateway.acme.example:8765,files.acme.example,10.20.0.0/16",
+        "Where files that deliveries name by URL may be fetched from: hosts, each with its port unless that is the usual one of http or https, and addresses. Set, it replaces the default, so list the gateway too if it has files; what is at a private address needs that address, or its network, in the list as well.",
+    ),
+    setting(
         "BITRIX24_CONTROL_ADDR",
         "127.0.0.1:8810",
         "127.0.0.1:8810",
@@ -214,7 +220,6 @@ pub const NOT_YET: &[&str] = &[
     "BITRIX24_DENIED_REPLY",
     "BITRIX24_TYPING",
     "BITRIX24_READ_MARKS",
-    "BITRIX24_MEDIA_HOSTS",
     "BITRIX24_RETENTION_DAYS",
 ];
 

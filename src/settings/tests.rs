@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use url::Url;
+
 use super::SettingError;
 use super::Settings;
 use super::from;
@@ -65,6 +67,10 @@ fn a_malformed_value_names_setting_problem_and_example() {
         ("BITRIX24_CONSENT_URL", "https://agents.acme.example/?from=here"),
         ("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info,http://oauth.bitrix24.tech"),
         ("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info/path"),
+        ("BITRIX24_MEDIA_HOSTS", "files.acme.example,https://user:pw@cdn.example/"),
+        ("BITRIX24_MEDIA_HOSTS", "10.1.2.3/8"),
+        ("BITRIX24_MEDIA_HOSTS", "*.acme.example"),
+        ("BITRIX24_MEDIA_HOSTS", ","),
         ("BITRIX24_RATE", "3/60"),
         ("BITRIX24_CHANNEL", "bit rix"),
         ("BITRIX24_CA_FILE", "/no/such/file.pem"),
@@ -78,6 +84,28 @@ fn a_malformed_value_names_setting_problem_and_example() {
         assert!(text.starts_with(&format!("{name}: ")), "{text}");
         assert!(text.contains(&format!("example: {name}=")), "{text}");
         assert!(!text.contains("user:pw"), "{text}");
+    }
+}
+
+#[test]
+fn media_comes_from_the_gateway_unless_hosts_are_listed() {
+    let allowed = |pairs: &[(&str, &str)], text: &str| {
+        let hosts = read(pairs).expect("valid").media_hosts;
+        hosts.check(&Url::parse(text).expect("a URL")).is_ok()
+    };
+    let own = ("AIHUMMER_INBOUND_URL", "https://gw.example/in");
+    let list = ("BITRIX24_MEDIA_HOSTS", "files.example, 10.0.0.0/8");
+    for (pairs, text, expected) in [
+        (&[][..], "http://127.0.0.1:8765/a.png", true),
+        (&[], "http://127.0.0.1:8766/a.png", false),
+        (&[own], "https://gw.example/a.png", true),
+        (&[own], "http://127.0.0.1:8765/a.png", false),
+        (&[own, ("BITRIX24_MEDIA_HOSTS", " ")], "https://gw.example/a.png", true),
+        (&[own, list], "https://gw.example/a.png", false),
+        (&[own, list], "https://files.example/a.png", true),
+        (&[own, list], "http://10.1.2.3/a.png", true),
+    ] {
+        assert_eq!(allowed(pairs, text), expected, "{pairs:?} {text}");
     }
 }
 
@@ -100,7 +128,7 @@ fn unknown_and_not_yet_used_names_are_told() {
     let settings = read(&[
         ("BITRIX24_PORTAL_URI", "x"),
         ("BITRIX24_TYPING", "auto"),
-        ("BITRIX24_MEDIA_HOSTS", ""),
+        ("BITRIX24_RETENTION_DAYS", ""),
         ("OTHER_THING", "x"),
     ])
     .expect("valid");

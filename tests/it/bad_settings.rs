@@ -56,6 +56,7 @@ fn a_malformed_value_is_one_line_with_setting_problem_and_example() {
         ("BITRIX24_GROUP_MESSAGES", "some", "none of addressed, all, off"),
         ("BITRIX24_SENDER_PREFIX", "name", "none of group, always, never"),
         ("BITRIX24_MENTION_ALL", "maybe", "none of on, off"),
+        ("BITRIX24_MEDIA_HOSTS", "a.example,http://u:hunter2@b.example", "entry 2 is a URL"),
         ("BITRIX24_CONTROL_ADDR", "8810", "not an address and port"),
         ("BITRIX24_DELIVER_ADDR", "::1:8080", "IPv6 address in brackets"),
         ("BITRIX24_CONSENT_ADDR", "127.0.0.1:65536", "not an address and port"),
