@@ -351,6 +351,8 @@ pub const MARKUP_PART_CHARS_MAX: usize = 15_000;
 pub const MARKUP_LINE_CHARS_MAX: usize = 4_000;
 /// Longest address that is linked; browsers cut longer ones, and a tag must fit a part.
 pub const MARKUP_ADDRESS_BYTES_MAX: usize = 2_000;
+/// Longest name that `@Name` finds; the portal's three fields of a name hold 150 characters.
+pub const MARKUP_NAME_CHARS_MAX: usize = 200;
 /// Deepest nesting that is read as Markdown at all: each further line costs the parser as much as
 /// it is deep. Nobody means two hundred quotes in each other; such a text is shown as it is.
 pub const MARKUP_NESTING_READ_MAX: usize = 200;

@@ -29,7 +29,7 @@ pub fn run(invocation: &Invocation) -> u8 {
         say(&format!("{}\n", markup::read_back(&text)));
         return OK;
     }
-    let mentions = markup::Mentions { all: false };
+    let mentions = markup::Mentions { all: false, members: Vec::new() };
     let parts = markup::render(&text, markup::Format::Markdown, &mentions);
     if invocation.has("--json") {
         say(&format!("{}\n", serde_json::json!({ "parts": parts })));

@@ -68,26 +68,40 @@ const ENTITIES: &[&str] = &[
 /// Schemes that the server links by itself.
 const SCHEMES: &[&str] =
     &["http", "https", "news", "ftp", "aim", "mailto", "file", "tel", "callto", "skype", "viber"];
+/// More digits between two colons spell no emoji.
+const EMOJI_HEX_MAX: usize = 100;
+/// How much of a neighbour is looked at: more than anything that begins in one text and ends in the
+/// next can be long.
+pub(super) const SEEN_CHARS: usize = 128;
 /// A run of dashes of this length frames a quote (§10.4).
 const FRAME_DASHES: usize = 54;
 
 /// Where a piece of prose stands.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// A line begins here.
     pub(super) line_start: bool,
     /// It is the text of a link.
     pub(super) linked: bool,
+    /// What stands before and behind it with nothing between but the tags of a mention, which the
+    /// portal takes away from users that the author may not see (b24: messenger §6.4).
+    pub(super) before: &'a str,
+    /// See [`Place::before`].
+    pub(super) after: &'a str,
 }
 
 /// Prose.
-pub(super) fn prose(text: &str, place: Place, out: &mut String) {
-    let mut dashes = 0;
+pub(super) fn prose(text: &str, place: Place<'_>, out: &mut String) {
+    let whole = format!("{text}{}", place.after);
+    let dashes_before = place.before.len() - place.before.trim_end_matches('-').len();
+    let mut dashes = dashes_before.min(FRAME_DASHES - 1);
     let mut at_start = place.line_start;
     for (at, c) in text.char_indices() {
-        let rest = &text[at..];
+        let rest = &whole[at..];
         let before = text[..at].chars().next_back();
-        let after = &rest[c.len_utf8()..];
+        // With the tags of a mention and without them.
+        let after = &text[at + c.len_utf8()..];
+        let joined = &rest[c.len_utf8()..];
         dashes = if c == '-' { dashes + 1 } else { 0 };
         if dashes == FRAME_DASHES {
             out.push(ZWSP);
@@ -98,29 +112,34 @@ pub(super) fn prose(text: &str, place: Place, out: &mut String) {
             out.push(ZWSP);
         }
         out.push(c);
-        let inert = match c {
-            '[' => begins_tag(after, TAGS),
-            ']' => after.starts_with('('),
-            '#' => after.starts_with("BR#") || after.starts_with("###") || at_start,
-            ':' => begins_emoji(after) || smiles(before, after),
-            '8' => matches!(after.get(..1), Some(")")) || after.starts_with("-)"),
-            '(' => ["C)", "TM)", "R)"].iter().any(|mark| after.starts_with(mark)),
-            '&' if begins_entity(after) => {
-                // The server decodes exactly once, so one more layer shows what was written.
-                let _ = out.write_str("amp;");
-                false
-            }
-            '`' | '|' => true,
-            '*' => !is_lonely(before, after),
-            '_' => !(is_word(before) && is_word(after.chars().next())),
-            '~' => after.starts_with('~'),
-            '>' | '-' | '+' => at_start,
-            _ => false,
-        };
-        if inert {
+        if c == '&' && (begins_entity(after) || begins_entity(joined)) {
+            // The server decodes exactly once, so one more layer shows what was written.
+            let _ = out.write_str("amp;");
+        }
+        let joins = !place.after.is_empty() && acts(c, before, joined, at_start);
+        if joins || acts(c, before, after, at_start) {
             out.push(ZWSP);
         }
         at_start = at_start && c.is_whitespace();
+    }
+}
+
+/// Whether a character of prose could begin something with what follows it.
+fn acts(c: char, before: Option<char>, after: &str, at_start: bool) -> bool {
+    match c {
+        '[' => begins_tag(after, TAGS),
+        ']' => after.starts_with('('),
+        '#' => after.starts_with("BR#") || after.starts_with("###") || at_start,
+        ':' => begins_emoji(after) || smiles(before, after),
+        '8' => matches!(after.get(..1), Some(")")) || after.starts_with("-)"),
+        '(' => begins_mark(after),
+        '<' => begins_break(after),
+        '`' | '|' => true,
+        '*' => !is_lonely(before, after),
+        '_' => !(is_word(before) && is_word(after.chars().next())),
+        '~' => after.starts_with('~'),
+        '>' | '-' | '+' => at_start,
+        _ => false,
     }
 }
 
@@ -164,8 +183,8 @@ pub(super) fn code_span(text: &str, out: &mut String) {
         }
         let tag = c == '[' && begins_tag(after, TAGS);
         let emoji = c == ':' && begins_emoji(after);
-        let mark = c == '(' && ["C)", "TM)", "R)"].iter().any(|mark| after.starts_with(mark));
-        if tag || emoji || mark || acts_when_stored(c, after) {
+        let read = c == '(' && begins_mark(after) || c == '<' && begins_break(after);
+        if tag || emoji || read || acts_when_stored(c, after) {
             out.push(ZWSP);
         }
     }
@@ -203,10 +222,20 @@ pub(super) fn begins_entity(after: &str) -> bool {
     ENTITIES.iter().any(|entity| after.starts_with(entity))
 }
 
-/// `:f09f9880:` is decoded to what its bytes spell.
-fn begins_emoji(after: &str) -> bool {
-    let hex = after.bytes().take_while(u8::is_ascii_hexdigit).count();
-    hex >= 4 && after[hex..].starts_with(':')
+/// `:f09f9880:` is decoded to what its bytes spell. Of very many digits the end may be out of sight.
+pub(super) fn begins_emoji(after: &str) -> bool {
+    let hex = after.bytes().take_while(u8::is_ascii_hexdigit).take(EMOJI_HEX_MAX).count();
+    hex == EMOJI_HEX_MAX || hex >= 4 && after[hex..].starts_with(':')
+}
+
+/// `(C)`, which the server writes small.
+pub(super) fn begins_mark(after: &str) -> bool {
+    ["C)", "TM)", "R)"].iter().any(|mark| after.starts_with(mark))
+}
+
+/// `<br />`, which the server takes for a line end (§10.2 item 1).
+fn begins_break(after: &str) -> bool {
+    after.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("br />"))
 }
 
 /// `:/` and `:-/`, which paths and ratios are full of. Other smileys are meant.

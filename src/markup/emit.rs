@@ -56,13 +56,44 @@ fn runs(runs: &[Run], out: &mut String) {
             out.push('`');
         } else {
             // Inside a link of ours the server makes no other.
-            let place = defang::Place { line_start: number == 0, linked };
+            let (before, after) = seen(runs, number);
+            let (before, after) = (before.as_str(), after.as_str());
+            let place = defang::Place { line_start: number == 0, linked, before, after };
             defang::prose(&run.text, place, out);
         }
     }
     while !open.is_empty() {
         close(open.pop(), out);
     }
+}
+
+/// The text before and behind a run, as far as nothing but a mention's tags stands between: the
+/// portal may take those away, and what is left must not join to something that acts.
+fn seen(runs: &[Run], number: usize) -> (String, String) {
+    let apart = |one: &Run, other: &Run| {
+        let styles = |run: &Run| -> Vec<Style> {
+            let others = run.styles.iter().filter(|style| !matches!(style, Style::Mention(_)));
+            others.cloned().collect()
+        };
+        one.code || other.code || styles(one) != styles(other)
+    };
+    let mut after = String::new();
+    for pair in runs[number..].windows(2) {
+        let room = defang::SEEN_CHARS.saturating_sub(after.chars().count());
+        if room == 0 || apart(&pair[0], &pair[1]) {
+            break;
+        }
+        after.extend(pair[1].text.chars().take(room));
+    }
+    let mut before = Vec::new();
+    for pair in runs[..=number].windows(2).rev() {
+        let room = defang::SEEN_CHARS.saturating_sub(before.len());
+        if room == 0 || apart(&pair[0], &pair[1]) {
+            break;
+        }
+        before.extend(pair[0].text.chars().rev().take(room));
+    }
+    (before.into_iter().rev().collect(), after)
 }
 
 /// Whether a run is the whole text of a link, and shows nothing but where it leads.
@@ -104,9 +135,27 @@ fn close(style: Option<&Style>, out: &mut String) {
 pub(super) fn finish(part: String, format: Format) -> String {
     let trimmed = part.trim_matches(['\n', ' ', '\t']);
     // A message beginning with a slash is a command; a lone zero is shown as deleted.
-    let guard = format != Format::Bbcode && trimmed.starts_with('/');
-    if guard {
+    if format != Format::Bbcode && trimmed.starts_with('/') {
         return format!("{ZWSP}{trimmed}");
     }
-    if trimmed == "0" { format!("0{ZWSP}") } else { trimmed.to_owned() }
+    if trimmed == "0" {
+        return format!("0{ZWSP}");
+    }
+    if format == Format::Bbcode || !trimmed.starts_with("[USER=") {
+        return trimmed.to_owned();
+    }
+    // The portal may take the tags of a mention away.
+    let bare = without_mentions(trimmed);
+    match bare.trim_start() {
+        bare if bare.starts_with('/') || bare.trim_end() == "0" => format!("{ZWSP}{trimmed}"),
+        _ => trimmed.to_owned(),
+    }
+}
+
+fn without_mentions(text: &str) -> String {
+    let pieces = text.split("[USER=").enumerate().map(|(number, piece)| match number {
+        0 => piece,
+        _ => piece.split_once(']').map_or(piece, |(_, behind)| behind),
+    });
+    pieces.collect::<String>().replace("[/USER]", "")
 }

@@ -22,6 +22,15 @@ pub(super) struct Run {
     pub(super) styles: Vec<Style>,
     /// Inline code: back-ticks around it, other rules of making inert.
     pub(super) code: bool,
+    /// Inside of a link, whatever became of that: `@Name` is no mention there.
+    pub(super) in_link: bool,
+}
+
+impl Run {
+    /// Whether another run looks the same, so that both are one.
+    pub(super) fn continued_by(&self, next: &Run) -> bool {
+        !self.code && !next.code && self.styles == next.styles
+    }
 }
 
 /// What a line is.
@@ -54,7 +63,7 @@ impl Line {
 
     /// A line without styles.
     pub(super) fn bare(kind: Kind, text: &str) -> Line {
-        let run = Run { text: text.to_owned(), styles: Vec::new(), code: false };
+        let run = Run { text: text.to_owned(), styles: Vec::new(), code: false, in_link: false };
         Line { kind, prefix: String::new(), runs: vec![run] }
     }
 
@@ -69,7 +78,7 @@ fn merged(runs: Vec<Run>) -> Vec<Run> {
     let mut merged: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs {
         match merged.last_mut() {
-            Some(last) if last.styles == run.styles && !last.code && !run.code => {
+            Some(last) if last.continued_by(&run) => {
                 last.text.push_str(&run.text);
             }
             _ if run.text.is_empty() => {}

@@ -2,7 +2,6 @@
 //! that neither tag nor server takes offence. Pure; called by `parse` and `emit`.
 
 use crate::limits;
-use crate::markup::Mentions;
 use crate::markup::defang;
 use crate::markup::line::Run;
 use crate::markup::line::Style;
@@ -17,13 +16,14 @@ pub(super) enum Target {
     Text(String),
 }
 
-/// What to make of an address in Markdown: only what a client opens safely is a link.
-pub(super) fn target(address: &str, mentions: Mentions) -> Target {
+/// What to make of an address in Markdown: only what a client opens safely is a link. `everyone`
+/// tells whether all may be addressed.
+pub(super) fn target(address: &str, everyone: bool) -> Target {
     if let Some(whom) = address.strip_prefix(MENTION_SCHEME) {
         let user = whom.strip_prefix("user/").and_then(|id| id.parse::<i64>().ok());
         return match user.filter(|id| *id > 0) {
             Some(user) => Target::Mention(Some(user)),
-            None if whom == "all" && mentions.all => Target::Mention(None),
+            None if whom == "all" && everyone => Target::Mention(None),
             None => Target::Text(String::new()),
         };
     }
@@ -61,6 +61,9 @@ pub(super) fn escaped(address: &str) -> String {
             c if c.is_control() => {}
             // The server decodes entities in addresses too, once.
             '&' if defang::begins_entity(&address[at + 1..]) => out.push_str("&amp;"),
+            // And emoji, whose bytes may spell anything; and it writes marks small.
+            ':' if defang::begins_emoji(&address[at + 1..]) => out.push_str("%3A"),
+            '(' if defang::begins_mark(&address[at + 1..]) => out.push_str("%28"),
             c => out.push(c),
         }
     }
@@ -92,7 +95,7 @@ pub(super) fn bare_links(run: Run) -> Vec<Run> {
         runs.push(Run { text: text[plain_from..at].to_owned(), ..run.clone() });
         let mut styles = run.styles.clone();
         styles.push(Style::Link(escaped(address)));
-        runs.push(Run { text: address.to_owned(), styles, code: false });
+        runs.push(Run { text: address.to_owned(), styles, code: false, in_link: true });
         plain_from = at + length;
     }
     runs.push(Run { text: text[plain_from..].to_owned(), ..run.clone() });

@@ -10,10 +10,13 @@ mod defang;
 mod emit;
 mod line;
 mod links;
+mod names;
 mod parse;
 mod readback;
 mod split;
 
+#[allow(unused_imports, reason = "whoever fetches the members of a dialog asks first")]
+pub use names::may_mention;
 pub use readback::mentioned;
 pub use readback::read_back;
 
@@ -31,10 +34,21 @@ pub enum Format {
 }
 
 /// Which mentions may become active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mentions {
     /// Whether everyone may be addressed.
     pub all: bool,
+    /// Who takes part in the dialog, and so can be mentioned by name. Others still can by their id.
+    pub members: Vec<Member>,
+}
+
+/// Somebody who can be mentioned by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Id of the user.
+    pub id: i64,
+    /// Full name.
+    pub name: String,
 }
 
 /// The BB-code parts of a text, each valid alone and within the portal's length; empty when nothing
@@ -68,5 +82,7 @@ fn has_visible(part: &str) -> bool {
     part.chars().any(|c| !c.is_whitespace() && c != defang::ZWSP)
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use crate::markup::line::Style;
 use crate::markup::links::Target;
 use crate::markup::links::bare_links;
 use crate::markup::links::target;
+use crate::markup::names::Names;
 
 /// Indentation that survives every client (b24: messenger §10.3).
 const INDENT: char = '\u{2003}';
@@ -38,7 +39,7 @@ pub(super) fn markdown(text: &str, mentions: &Mentions) -> Vec<Line> {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
-    let mut machine = Machine::new(*mentions);
+    let mut machine = Machine::new(mentions);
     for event in Parser::new_ext(text, options) {
         machine.take(event);
     }
@@ -124,14 +125,16 @@ struct Table {
 }
 
 struct Machine {
-    mentions: Mentions,
+    names: Names,
+    /// Whether everyone may be addressed.
+    everyone: bool,
     lines: Vec<Line>,
     containers: Containers,
     styles: Vec<Style>,
     /// For each open inline tag, whether it pushed a style.
     pushed: Vec<bool>,
-    /// How many did.
-    markdown_styles: usize,
+    /// Those styles; HTML opens others between them.
+    by_markdown: Vec<Style>,
     /// Addresses to be written behind a link's text, because they cannot be links.
     behind: Vec<Option<String>>,
     runs: Vec<Run>,
@@ -142,14 +145,15 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(mentions: Mentions) -> Machine {
+    fn new(mentions: &Mentions) -> Machine {
         Machine {
-            mentions,
+            names: Names::new(mentions),
+            everyone: mentions.all,
             lines: Vec::new(),
             containers: Containers::default(),
             styles: Vec::new(),
             pushed: Vec::new(),
-            markdown_styles: 0,
+            by_markdown: Vec::new(),
             behind: Vec::new(),
             runs: Vec::new(),
             code: None,
@@ -167,7 +171,8 @@ impl Machine {
                 None => self.text(&text),
             },
             Event::Code(text) => {
-                self.push(Run { text: text.into_string(), styles: self.styles.clone(), code: true })
+                let styles = self.styles.clone();
+                self.push(Run { text: text.into_string(), styles, code: true, in_link: false })
             }
             Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
             Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
@@ -274,6 +279,7 @@ impl Machine {
                         text: format!(" ({})", address.replace("://", ":\u{200b}//")),
                         styles: self.styles.clone(),
                         code: false,
+                        in_link: true,
                     });
                 }
             }
@@ -310,12 +316,13 @@ impl Machine {
         if text.is_empty() {
             return;
         }
-        self.push(Run { text: text.to_owned(), styles: self.styles.clone(), code: false });
+        let (styles, in_link) = (self.styles.clone(), !self.behind.is_empty());
+        self.push(Run { text: text.to_owned(), styles, code: false, in_link });
     }
 
     fn push(&mut self, run: Run) {
         match self.runs.last_mut() {
-            Some(last) if !last.code && !run.code && last.styles == run.styles => {
+            Some(last) if last.continued_by(&run) && last.in_link == run.in_link => {
                 last.text.push_str(&run.text);
             }
             _ => self.runs.push(run),
@@ -330,23 +337,26 @@ impl Machine {
         // Bold inside bold, or a link inside a link, is what it is already.
         let push = !nested && self.styles.len() < limits::MARKUP_DEPTH_MAX;
         if push {
+            self.by_markdown.push(style.clone());
             self.styles.push(style);
-            self.markdown_styles += 1;
         }
         self.pushed.push(push);
     }
 
     fn close(&mut self) {
-        if self.pushed.pop() == Some(true) {
-            self.styles.pop();
-            self.markdown_styles -= 1;
+        if self.pushed.pop() == Some(true)
+            && let Some(style) = self.by_markdown.pop()
+            && let Some(at) = self.styles.iter().position(|open| *open == style)
+        {
+            // What HTML opened inside of it ends with it.
+            self.styles.truncate(at);
         }
     }
 
     fn open_link(&mut self, address: &str) {
         let mut behind = None;
         let in_mention = self.styles.iter().any(|style| matches!(style, Style::Mention(_)));
-        match target(address, self.mentions) {
+        match target(address, self.everyone) {
             _ if in_mention => self.pushed.push(false),
             Target::Link(address) => self.open(Style::Link(address)),
             Target::Mention(user) => self.open(Style::Mention(user)),
@@ -409,16 +419,12 @@ impl Machine {
             (false, None) if self.styles.len() < limits::MARKUP_DEPTH_MAX => {
                 self.styles.push(style);
             }
-            (true, Some(at)) if !self.pushed_by_markdown(at) => {
+            // What belongs to Markdown is closed by Markdown.
+            (true, Some(at)) if !self.by_markdown.contains(&self.styles[at]) => {
                 self.styles.remove(at);
             }
             _ => {}
         }
-    }
-
-    /// Whether the style at this place belongs to Markdown, which closes it itself.
-    fn pushed_by_markdown(&self, at: usize) -> bool {
-        at < self.markdown_styles
     }
 
     fn footnote_mark(&mut self, label: &str) -> String {
@@ -492,7 +498,7 @@ impl Machine {
             return;
         }
         let prefix = self.prefix();
-        let runs = runs.into_iter().flat_map(bare_links).collect();
+        let runs = self.names.resolve(runs.into_iter().flat_map(bare_links).collect());
         self.lines.push(Line::text(prefix, runs));
     }
 
@@ -568,13 +574,13 @@ impl Machine {
             return;
         }
         let prefix = self.prefix();
-        let runs = runs.into_iter().flat_map(bare_links).collect();
+        let runs = self.names.resolve(runs.into_iter().flat_map(bare_links).collect());
         self.lines.push(Line::text(prefix, runs));
     }
 }
 
 fn plain_run(text: &str) -> Run {
-    Run { text: text.to_owned(), styles: Vec::new(), code: false }
+    Run { text: text.to_owned(), styles: Vec::new(), code: false, in_link: false }
 }
 
 fn bold(mut run: Run) -> Run {

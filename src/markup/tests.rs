@@ -10,7 +10,7 @@ use super::read_back;
 use super::render;
 use crate::limits;
 
-const NOBODY: Mentions = Mentions { all: false };
+const NOBODY: Mentions = Mentions { all: false, members: Vec::new() };
 
 fn markdown(text: &str) -> Vec<String> {
     render(text, Format::Markdown, &NOBODY)
@@ -70,7 +70,7 @@ fn tags(text: &str) -> Vec<(String, bool)> {
     tags
 }
 
-fn assert_sound(part: &str) {
+pub(super) fn assert_sound(part: &str) {
     assert!(
         part.chars().count() <= limits::MARKUP_PART_CHARS_MAX,
         "{} chars",
@@ -98,10 +98,10 @@ fn assert_sound(part: &str) {
 }
 
 /// A small generator, so that failures repeat.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -257,7 +257,7 @@ fn a_table_costs_no_more_than_it_shows() {
 fn only_our_own_mentions_are_active() {
     let text = "[USER=1]a[/USER] [Olaf](bitrix24:user/12) [all](bitrix24:all)";
     assert_eq!(markdown(text), ["[\u{200b}USER=1]a[\u{200b}/USER] [USER=12]Olaf[/USER] all"]);
-    let everyone = Mentions { all: true };
+    let everyone = Mentions { all: true, members: Vec::new() };
     let allowed = render("[all](bitrix24:all)", Format::Markdown, &everyone);
     assert_eq!(allowed, ["[USER=all]all[/USER]"]);
 }

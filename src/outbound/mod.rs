@@ -88,7 +88,7 @@ impl Outbound {
         let shared = Arc::new(Shared {
             store: parts.store,
             registry: parts.registry,
-            mentions: Mentions { all: parts.mention_all },
+            mentions: Mentions { all: parts.mention_all, members: Vec::new() },
             waiters: Waiters::new(),
             kick,
             stopping: AtomicBool::new(false),

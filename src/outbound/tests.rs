@@ -92,7 +92,7 @@ impl Scene {
         let shared = Arc::new(Shared {
             store,
             registry,
-            mentions: Mentions { all: false },
+            mentions: Mentions { all: false, members: Vec::new() },
             waiters: Waiters::new(),
             kick,
             stopping: AtomicBool::new(false),
