@@ -6,7 +6,6 @@ use super::Member;
 use super::Mentions;
 use super::may_mention;
 use super::render;
-use super::tests::Dice;
 use super::tests::assert_sound;
 use crate::limits;
 
@@ -159,8 +158,10 @@ fn names_cost_no_more_than_they_are_long() {
 }
 
 #[cfg(feature = "sim")]
-mod through_the_portal {
+pub(super) mod through_the_portal {
     use super::*;
+    use crate::markup::same_text;
+    use crate::markup::tests::Dice;
     use crate::sim::messenger::read::read;
     use crate::sim::messenger::save::save;
 
@@ -392,8 +393,21 @@ mod through_the_portal {
                 assert!(!shown.contains(active), "{active} in {shown:?}");
             }
             assert!(!shown.starts_with('/') && shown != "0", "{shown:?}");
+            assert!(same_text(part, &shown), "not found again: {shown:?}");
+            assert_differs(part, &shown);
             let dashes = shown.split(|c| c != '-').map(str::len).max().unwrap_or(0);
             assert!(dashes < 54 || shown.contains("[code]"), "a frame of dashes in {shown:?}");
+        }
+    }
+
+    /// Another sign in some places of a text makes it another text.
+    pub(in super::super) fn assert_differs(part: &str, shown: &str) {
+        let visible = |c: char| !c.is_whitespace() && c != '\u{200b}';
+        let places = part.char_indices().filter(|(_, c)| visible(*c) && *c != 'Q');
+        let places: Vec<(usize, char)> = places.collect();
+        for (at, c) in places.iter().step_by(places.len() / 5 + 1) {
+            let other = format!("{}Q{}", &part[..*at], &part[at + c.len_utf8()..]);
+            assert!(!same_text(&other, shown), "{other:?} is taken for {shown:?}");
         }
     }
 
@@ -412,6 +426,22 @@ mod through_the_portal {
                 for part in render(&text, format, &office(true)) {
                     sound(&format!("seed {seed}"), &text, &part, |_| false);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_passed_as_it_is_is_found_again_too() {
+        let name = |user: u64| Some(format!("User {user} [b]"));
+        for seed in 1..2000_u64 {
+            let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+            // Entities that a link of the server's cuts in two, or that a file's tag held apart, are
+            // not found again: nobody writes them.
+            let text = assembled(&mut dice, &[ACTIVE, PIECES, MARKUP], 14).replace('&', "+");
+            let text = text.replace("[DISK", "[FILE").replace("[disk", "[file");
+            for part in render(&text, Format::Bbcode, &office(true)) {
+                let shown = read(&save(&part, &|_| true).text, &name, "everyone");
+                assert!(same_text(&part, &shown), "seed {seed}: {part:?} -> {shown:?}");
             }
         }
     }
@@ -446,7 +476,7 @@ mod through_the_portal {
 
     #[test]
     fn no_name_and_no_mention_lets_a_tag_through() {
-        for seed in 1..3000_u64 {
+        for seed in 1..2000_u64 {
             let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
             let names: Vec<String> =
                 (0..3).map(|_| assembled(&mut dice, &[ACTIVE, PIECES, MARKUP], 4)).collect();

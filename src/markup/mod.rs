@@ -6,6 +6,7 @@
 //! where a message may be cut. What each construct becomes, and why, is the last table of
 //! docs/bitrix24.md.
 
+mod compare;
 mod defang;
 mod emit;
 mod line;
@@ -15,6 +16,8 @@ mod parse;
 mod readback;
 mod split;
 
+#[allow(unused_imports, reason = "for the look-up on a portal without UUIDs")]
+pub use compare::same_text;
 #[allow(unused_imports, reason = "whoever fetches the members of a dialog asks first")]
 pub use names::may_mention;
 pub use readback::mentioned;

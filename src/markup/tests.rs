@@ -5,9 +5,13 @@ use std::path::Path;
 
 use super::Format;
 use super::Mentions;
+#[cfg(feature = "sim")]
+use super::hostile_tests::through_the_portal::assert_differs;
 use super::mentioned;
 use super::read_back;
 use super::render;
+#[cfg(feature = "sim")]
+use super::same_text;
 use crate::limits;
 
 const NOBODY: Mentions = Mentions { all: false, members: Vec::new() };
@@ -31,6 +35,11 @@ fn the_golden_corpus_renders_as_it_did() {
         }
         count += 1;
         let parts = markdown(&fs::read_to_string(&path).expect("UTF-8"));
+        #[cfg(feature = "sim")]
+        for part in &parts {
+            let read = as_readers_get_it(part);
+            assert!(same_text(part, &read), "{}: not found again: {read:?}", path.display());
+        }
         let rendered = format!("{}\n", parts.join("\n---8<---\n"));
         let golden = path.with_extension("bb");
         if update {
@@ -231,6 +240,8 @@ fn what_the_portal_makes_of_it_is_still_ours() {
         assert!(!read.is_empty() && !read.starts_with('/'), "a command: {read:?}");
         // What the portal links by itself it tags in capitals: none but ours.
         assert_eq!(tags(&read), tags(part), "{read:?}");
+        assert!(same_text(part, &read), "not found again: {read:?}");
+        assert_differs(part, &read);
     });
 }
 
