@@ -245,8 +245,54 @@ pub const DELIVERY_MEND_MOST: Duration = Duration::from_secs(300);
 pub const DELIVERY_LINK_FIRST: Duration = Duration::from_secs(5);
 /// Longest delay of those.
 pub const DELIVERY_LINK_MOST: Duration = Duration::from_secs(300);
-/// The furthest away that any delivery is ever due: the longest parking of a method.
-pub const DELIVERY_DUE_MAX: Duration = METHOD_PARKED_MAX;
+/// The furthest away that any delivery is ever due: the end of a claimed UUID.
+pub const DELIVERY_DUE_MAX: Duration = UUID_CLAIMED_MAX;
+/// First delay between two looks for what an attempt did that may still act; later ones double.
+pub const DELIVERY_LOOK_FIRST: Duration = Duration::from_secs(2);
+/// How long an attempt may act after it was given up on our side: the cloud cuts requests after
+/// 60 s (b24: transport §3.3), and a margin.
+pub const DELIVERY_SETTLE: Duration = Duration::from_secs(75);
+/// How long the portal refuses a UUID that it claimed and did not link (b24: messenger §6.2), and a
+/// margin.
+pub const UUID_CLAIMED_MAX: Duration = Duration::from_secs(61 * 60);
+/// After this long a message shows its UUID, if the portal keeps any: it is linked by a background
+/// job within seconds (b24: messenger §6.2).
+pub const UUID_LINKED_MAX: Duration = Duration::from_secs(120);
+/// For so long a message shows its UUID at least; the portal forgets it after 31 days.
+pub const UUID_KEPT_MIN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often a dialog is read to learn whether the portal keeps UUIDs, until that is known.
+pub const UUID_PROBE_EVERY: Duration = Duration::from_secs(5);
+/// Pages of a dialog read at most to find out what an attempt did: a thousand messages since then
+/// are more than any dialog gets in an hour.
+pub const RECONCILE_PAGES_MAX: usize = 20;
+/// How much earlier than its attempt a message may be dated: the portal's clock is known to the
+/// second, its answers take a while, and dates have no fractions.
+pub const RECONCILE_SLACK: Duration = Duration::from_secs(10);
+/// Members of a dialog asked for at once; the portal gives no more (b24: messenger §4.3).
+pub const MEMBERS_PAGE: usize = 200;
+/// Pages of members read; in a larger dialog no `@Name` is resolved.
+pub const MEMBERS_PAGES_MAX: usize = 5;
+/// How long the members of a dialog are believed: what a newcomer waits until agents can mention
+/// them.
+pub const MEMBERS_KEPT: Duration = Duration::from_secs(300);
+/// Dialogs whose members are remembered.
+pub const MEMBERS_DIALOGS_MAX: usize = 256;
+/// How long it is believed how the portal takes an agent's files: a scope may be added.
+pub const FILE_WAY_KEPT: Duration = Duration::from_secs(3600);
+/// Agents for which that is remembered.
+pub const FILE_WAYS_MAX: usize = 1024;
+/// When a delivery with files asks again for a worker.
+pub const MEDIA_SLOT_RETRY: Duration = Duration::from_secs(1);
+/// Hints of typing that may wait; one more is dropped.
+pub const TYPING_QUEUE_MAX: usize = 64;
+/// How often the portal is told at most that an agent types in a dialog (b24: messenger R31).
+pub const TYPING_EVERY: Duration = Duration::from_secs(10);
+/// How often it is told again while an answer is awaited: clients show it for 25 s.
+pub const TYPING_AGAIN: Duration = Duration::from_secs(20);
+/// How long an agent is shown as typing without an answer: longer work nobody believes.
+pub const TYPING_ASKED_MAX: Duration = Duration::from_secs(120);
+/// Dialogs in which agents are shown as typing at a time.
+pub const TYPING_PLACES_MAX: usize = 256;
 /// How long an attempt that may have acted is looked for before a person decides: a UUID that the
 /// portal has claimed is free again after an hour (b24: messenger §6.2), and a margin.
 pub const DELIVERY_DOUBT_MIN: Duration = Duration::from_secs(70 * 60);

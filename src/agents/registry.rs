@@ -21,6 +21,7 @@ use crate::agents::chain::Identity;
 use crate::agents::chain::Turn;
 use crate::agents::refresh;
 use crate::base::clock;
+use crate::base::clock::UnixMs;
 use crate::base::secret::Secret;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Credential;
@@ -161,6 +162,11 @@ impl Registry {
         let (hint, listen) = crossbeam_channel::bounded(1);
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(hint);
         listen
+    }
+
+    /// What the portal's clock shows, or showed, at a moment of ours.
+    pub fn time_there(&self, here: UnixMs) -> UnixMs {
+        self.portal.time_there(here)
     }
 
     /// One call as `agent`. The token is renewed when it is over and the call then repeated exactly

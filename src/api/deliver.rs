@@ -3,6 +3,7 @@
 
 mod decode;
 mod inline;
+mod operation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::api::routes::Action;
 use crate::api::routes::Listener;
 use crate::base::secret::Secret;
 use crate::domain::agent::AgentState;
+use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
 use crate::domain::ids::AgentName;
 use crate::http::Answer;
@@ -26,7 +28,9 @@ use crate::http::Handler;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::limits;
+use crate::outbound::DeliverRequest;
 use crate::outbound::Desk;
+use crate::outbound::MediaSource;
 use crate::outbound::Outcome;
 use crate::outbound::Refused;
 use crate::outbound::shelf::Shelf;
@@ -69,6 +73,9 @@ impl DeliverListener {
             Err(problem) => return answer.send(problem.reply()),
         };
         (self.talks)(&call.request.agent);
+        if call.request.operation == Operation::Typing {
+            return answer.send(typing(&desk, &call.request));
+        }
         if call.respond_async {
             let accepted = desk.deliver_later(call.request);
             return answer.send(match accepted {
@@ -91,11 +98,17 @@ impl DeliverListener {
         }
     }
 
-    /// Decodes a call. Its files, which nothing here carries out yet, are removed.
+    /// Decodes a call. Of its files those that it uses are handed over with it, the others removed.
     fn read(&self, mut request: Request) -> Result<DeliverCall, Problem> {
-        let (json, _files) = inline::read(&mut request.body, &self.shelf)?;
+        let (json, mut files) = inline::read(&mut request.body, &self.shelf)?;
         request.body = json.into();
-        decode::deliver(&request)
+        let call = decode::deliver(&request, &|reference| files.find(reference).cloned())?;
+        for media in &call.request.media {
+            if let MediaSource::Kept(kept) = &media.source {
+                files.hand_over(&kept.name);
+            }
+        }
+        Ok(call)
     }
 
     fn find(&self, request: &Request) -> Result<Reply, Problem> {
@@ -130,6 +143,26 @@ impl DeliverListener {
             Problem::precondition("the connector has no portal yet: its /readyz says what to set")
         })
     }
+}
+
+/// The answer to a typing call. Nothing is kept of it, so it is new each time.
+fn typing(desk: &Desk, request: &DeliverRequest) -> Reply {
+    let mut warnings = request.warnings.clone();
+    match desk.typing(&request.agent, request.dialog) {
+        Ok(true) => {}
+        Ok(false) => warnings.push("typing is switched off by BITRIX24_TYPING".to_owned()),
+        Err(refused) => return problem_of(refused).reply(),
+    }
+    let messages: [&str; 0] = [];
+    let receipt = json!({
+        "delivery_id": request.id.as_str(),
+        "status": "accepted",
+        "message_ids": messages,
+        "replayed": false,
+        "attempts": 0,
+        "warnings": warnings,
+    });
+    Reply::json(200, &receipt)
 }
 
 /// Whether a request may have a body with files: it is a Deliver call and presents the secret.
@@ -225,11 +258,8 @@ fn problem_of(refused: Refused) -> Problem {
             "text: makes more than {} messages; send it in pieces",
             limits::DELIVERY_PARTS_MAX
         )),
-        Refused::Unsupported(operation) => Problem::new(
-            501,
-            "unimplemented",
-            format!("operation {}: this version carries out send only", operation.as_str()),
-        ),
+        Refused::WrongTarget(why) => Problem::not_found(format!("target_delivery_id: {why}")),
+        Refused::MediaHost(why) => Problem::invalid(format!("media: {why}")),
         Refused::Conflict => Problem::new(
             409,
             "already_exists",

@@ -76,7 +76,6 @@ pub fn status_of(code: &str) -> u16 {
         "invalid_argument" | "failed_precondition" => 400,
         "permission_denied" => 403,
         "not_found" => 404,
-        "unimplemented" => 501,
         _ => 500,
     }
 }

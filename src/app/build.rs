@@ -35,6 +35,7 @@ use crate::http::Listen;
 use crate::http::Patience;
 use crate::http::Reply;
 use crate::http::Server;
+use crate::inbound::Asked;
 use crate::inbound::GatewayState;
 use crate::inbound::Inbound;
 use crate::inbound::InboundOptions;
@@ -42,9 +43,11 @@ use crate::inbound::InboundParts;
 use crate::limits;
 use crate::outbound::Outbound;
 use crate::outbound::OutboundParts;
+use crate::outbound::media::Fetcher;
 use crate::outbound::shelf::Shelf;
 use crate::settings::PortalSettings;
 use crate::settings::Settings;
+use crate::settings::TypingPolicy;
 use crate::store;
 use crate::store::Store;
 use crate::store::StoreThread;
@@ -185,7 +188,7 @@ fn flows(
         signing: settings.signing,
         channel: settings.channel.clone(),
         extra: settings.inbound_extra,
-        tls,
+        tls: tls.clone(),
     });
     let outbound = Outbound::start(
         OutboundParts {
@@ -193,10 +196,20 @@ fn flows(
             registry: Arc::clone(&agents.registry),
             workers: settings.delivery_workers,
             mention_all: settings.mention_all,
+            typing: settings.typing != TypingPolicy::Off,
+            shelf: Shelf::open(&settings.state_dir).map_err(no_shelf)?,
+            fetcher: Fetcher::new(settings.media_hosts.clone(), tls),
         },
         exits,
     )
     .map_err(failed)?;
+    let desk = outbound.desk();
+    let awaited = settings.typing == TypingPolicy::Auto;
+    let asked: Asked = Arc::new(move |agent, dialog, since| {
+        if awaited {
+            desk.asked(agent, dialog, since);
+        }
+    });
     let inbound = Inbound::start(InboundParts {
         store: store.clone(),
         registry: Arc::clone(&agents.registry),
@@ -207,6 +220,7 @@ fn flows(
             groups: settings.group_messages,
             prefix: settings.sender_prefix,
         },
+        asked,
         exits: exits.clone(),
     })
     .map_err(no_thread)?;

@@ -23,6 +23,8 @@ pub enum ThreadName {
     Schedule,
     /// Executes deliveries.
     Deliver(usize),
+    /// Shows agents as typing.
+    Typing,
     /// Token and directory timetables.
     Refresh,
     /// The one database writer.
@@ -42,6 +44,7 @@ impl fmt::Display for ThreadName {
             ThreadName::Relay(n) => write!(f, "relay-{n}"),
             ThreadName::Schedule => f.write_str("schedule"),
             ThreadName::Deliver(n) => write!(f, "deliver-{n}"),
+            ThreadName::Typing => f.write_str("typing"),
             ThreadName::Refresh => f.write_str("refresh"),
             ThreadName::Store => f.write_str("store"),
             ThreadName::HttpControl(n) => write!(f, "http-control-{n}"),

@@ -11,6 +11,8 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,6 +20,9 @@ use serde_json::Map;
 use serde_json::Value;
 use url::Url;
 
+use crate::base::clock;
+use crate::base::clock::UnixMs;
+use crate::base::crypto;
 use crate::base::metrics::Counter;
 use crate::base::metrics::count;
 use crate::base::secret::Secret;
@@ -41,9 +46,11 @@ pub enum Lane {
     Poll,
     /// Consent, identity, directory.
     Upkeep,
+    /// Showing that an agent types: never waits, because late it is worth nothing.
+    Typing,
 }
 
-const LANES: usize = 3;
+const LANES: usize = 4;
 
 /// A call, ready to be sent: what `methods` makes.
 pub struct Call<T> {
@@ -73,6 +80,14 @@ pub struct Attached {
     pub marker: String,
 }
 
+impl Attached {
+    /// A file with a marker of its own.
+    pub fn new(path: PathBuf, bytes: u64) -> Attached {
+        let marker = format!("file-{}", crypto::hex(&crypto::random::<16>()));
+        Attached { path, bytes, marker }
+    }
+}
+
 /// Whom a call acts as.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -100,6 +115,8 @@ pub struct Portal {
     queue: Mutex<Queue>,
     moved: Condvar,
     started: Instant,
+    /// By how many milliseconds the portal's clock is ahead of ours, as its last answer said.
+    ahead_ms: AtomicI64,
 }
 
 /// Who waits for a turn, and what may not be asked just now.
@@ -129,7 +146,13 @@ impl Portal {
             queue: Mutex::new(queue),
             moved: Condvar::new(),
             started: Instant::now(),
+            ahead_ms: AtomicI64::new(0),
         }
+    }
+
+    /// What the portal's clock shows, or showed, at a moment of ours.
+    pub fn time_there(&self, here: UnixMs) -> UnixMs {
+        UnixMs(here.0.saturating_add(self.ahead_ms.load(Ordering::Relaxed)))
     }
 
     /// The HTTP client, for the authorization server.
@@ -197,7 +220,7 @@ impl Portal {
         })?;
         let envelope = failure::object(call.method, call.writes, &reply)
             .map_err(|failure| self.heed(call.method, failure))?;
-        self.remember_reset(call.method, &envelope);
+        self.remember_times(call.method, &envelope);
         let odd = |code| {
             failure::failure(call.method, call.writes, Class::Protocol, Effect::Unknown, code)
         };
@@ -229,12 +252,16 @@ impl Portal {
         }
     }
 
-    /// Keeps `operating_reset_at` relative to the answer's own clock, because ours may differ.
-    fn remember_reset(&self, method: &'static str, envelope: &Value) {
+    /// Keeps what an answer says of time: how far the portal's clock is from ours, and
+    /// `operating_reset_at` relative to the answer's own clock.
+    fn remember_times(&self, method: &'static str, envelope: &Value) {
         let time = envelope.get("time").unwrap_or(&Value::Null);
         let reset = time.get("operating_reset_at").and_then(Value::as_f64);
-        let finish = time.get("finish").and_then(Value::as_f64);
-        if let (Some(reset), Some(finish)) = (reset, finish) {
+        let Some(finish) = time.get("finish").and_then(Value::as_f64) else { return };
+        // Saturating casts: an absurd clock stays absurd and nothing else.
+        let ahead_ms = ((finish * 1000.0) as i64).saturating_sub(clock::now().0);
+        self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        if let Some(reset) = reset {
             let seconds =
                 (reset - finish + 1.0).clamp(0.0, limits::METHOD_PARKED_MAX.as_secs_f64());
             let until = Instant::now() + Duration::from_secs_f64(seconds);
@@ -274,7 +301,7 @@ impl Portal {
                     Err(wait) => wait,
                 },
             };
-            if waited >= limits::LIMITER_WAIT_MAX {
+            if waited >= limits::LIMITER_WAIT_MAX || lane == Lane::Typing {
                 break Err(refused(Class::RateLimited, "limiter", wait));
             }
             let waited_for = self.moved.wait_timeout(queue, wait);

@@ -89,6 +89,26 @@ const CODES: &[(&str, Class, Effect)] = &[
     ("invalid_request", Class::Invalid, Effect::None),
     ("unsupported_grant_type", Class::Invalid, Effect::None),
     ("https_required", Class::Invalid, Effect::None),
+    // Refusals of an operation on a message (b24: messenger §7).
+    ("message_id_error", Class::NotFound, Effect::None),
+    ("message_not_found", Class::NotFound, Effect::None),
+    ("cant_edit_message", Class::Denied, Effect::None),
+    ("without_changes", Class::Invalid, Effect::None),
+    ("reaction_not_found", Class::Invalid, Effect::None),
+    ("reaction_already_set", Class::Invalid, Effect::None),
+    // Files (b24: messenger §9). A file that is stored and not shown is no effect: nobody sees it.
+    ("file_empty", Class::Invalid, Effect::None),
+    ("file_too_large", Class::Invalid, Effect::None),
+    ("file_invalid_content", Class::Invalid, Effect::None),
+    ("files_error", Class::Invalid, Effect::None),
+    ("disk_obj_22000", Class::Invalid, Effect::None),
+    ("save_error", Class::Denied, Effect::None),
+    ("file_send_failed", Class::Denied, Effect::None),
+    ("send_failed", Class::Denied, Effect::None),
+    ("file_upload_failed", Class::PortalTrouble, Effect::None),
+    ("upload_failed", Class::PortalTrouble, Effect::None),
+    ("file_folder_error", Class::PortalTrouble, Effect::None),
+    ("folder_error", Class::PortalTrouble, Effect::None),
     // Neither success nor failure (b24: messenger §6.2).
     ("message_duplicated_by_uuid", Class::Duplicate, Effect::Unknown),
     // Trouble of the portal's own. Only the first is known to come before execution.

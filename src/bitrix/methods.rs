@@ -4,16 +4,19 @@
 //! Parameter names are upper case where the portal's classic methods document them so, and
 //! camelCase for `im.v2`, which is case-sensitive (b24: messenger §1 item 2).
 
+use std::path::PathBuf;
+
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::base::json;
+use crate::bitrix::client::Attached;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Lane;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::history;
-use crate::bitrix::wire::history::HistoryMessage;
+use crate::bitrix::wire::history::HistoryPage;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
@@ -29,6 +32,15 @@ pub struct Profile {
     pub name: String,
     /// Whether an administrator of the portal.
     pub admin: bool,
+}
+
+/// Somebody who takes part in a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The user.
+    pub id: UserId,
+    /// The name that colleagues see.
+    pub name: String,
 }
 
 fn params(value: Value) -> Map<String, Value> {
@@ -190,29 +202,188 @@ pub fn message_add(
     if let Some(reply_to) = reply_to {
         fields.insert("REPLY_ID".to_owned(), json!(reply_to.0));
     }
+    write(SEND, Value::Object(fields), |result| {
+        json::int(result).filter(|id| *id > 0).map(MessageId)
+    })
+}
+
+/// Reads what a dialog shows.
+pub const HISTORY: &str = "im.dialog.messages.get";
+
+/// Messages of a dialog from the newest before `before` on back, at most 50, sorted by id; the
+/// newest of all without it (b24: messenger §4.2: without `LAST_ID` an unread dialog answers in odd
+/// ways, and 0 means the newest).
+pub fn history(dialog: DialogId, before: Option<MessageId>) -> Call<HistoryPage> {
+    history_of(dialog, before, history::PAGE)
+}
+
+/// One message of a dialog, if it is there: a page of one before the id that follows it, because
+/// only that order is promised.
+pub fn message_at(dialog: DialogId, message: MessageId) -> Call<HistoryPage> {
+    history_of(dialog, Some(MessageId(message.0.saturating_add(1))), 1)
+}
+
+fn history_of(dialog: DialogId, before: Option<MessageId>, limit: usize) -> Call<HistoryPage> {
+    let before = before.map_or(0, |before| before.0);
+    let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": limit, "LAST_ID": before });
     Call {
-        method: SEND,
-        params: fields,
-        writes: true,
+        method: HISTORY,
+        params: params(fields),
+        writes: false,
         lane: Lane::Reply,
-        read: |result| json::int(result).filter(|id| *id > 0).map(MessageId),
+        read: history::read,
         file: None,
     }
 }
 
-/// The newest messages of a dialog, at most 50, sorted by id (b24: messenger §4.2: no order is
-/// promised).
-pub fn newest_messages(dialog: DialogId, lane: Lane) -> Call<Vec<HistoryMessage>> {
-    // Without LAST_ID an unread dialog answers in odd ways; 0 means the newest.
-    let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": 50, "LAST_ID": 0 });
+/// Puts another text into a message of the agent's own (b24: messenger §7). An empty one would
+/// remove it.
+pub fn message_update(message: MessageId, text: &str) -> Call<()> {
+    let fields = json!({ "MESSAGE_ID": message.0, "MESSAGE": text });
+    write("im.message.update", fields, acknowledged)
+}
+
+/// Removes a message of the agent's own (b24: messenger §7): a placeholder stays.
+pub fn message_delete(message: MessageId) -> Call<()> {
+    write("im.message.delete", json!({ "MESSAGE_ID": message.0 }), acknowledged)
+}
+
+/// Sets or takes back the one reaction that is documented for users (b24: messenger §7). Never
+/// `auto`: a repeat would undo it (b24: messenger R30).
+pub fn message_like(message: MessageId, remove: bool) -> Call<()> {
+    let action = if remove { "minus" } else { "plus" };
+    let fields = json!({ "MESSAGE_ID": message.0, "ACTION": action });
+    write("im.message.like", fields, acknowledged)
+}
+
+/// Sets or takes back any reaction: callable by users and not documented for them, so only for what
+/// the documented method cannot do (b24: messenger §7).
+pub fn message_react(message: MessageId, reaction: &str, remove: bool) -> Call<()> {
+    let method = match remove {
+        true => "im.v2.Chat.Message.Reaction.delete",
+        false => "im.v2.Chat.Message.Reaction.add",
+    };
+    // Its success has no documented shape.
+    write(method, json!({ "messageId": message.0, "reaction": reaction }), |_| Some(()))
+}
+
+/// Shows the agent as typing for 25 seconds (b24: messenger §8).
+pub fn dialog_writing(dialog: DialogId) -> Call<()> {
     Call {
-        method: "im.dialog.messages.get",
-        params: params(fields),
+        method: "im.dialog.writing",
+        params: params(json!({ "DIALOG_ID": dialog.to_string() })),
+        // Nobody looks for what became of it.
         writes: false,
-        lane,
-        read: history::read,
+        lane: Lane::Typing,
+        read: |_| Some(()),
         file: None,
     }
+}
+
+/// Members of a dialog from an offset on (b24: messenger §4.3, §4.4).
+pub fn dialog_members(dialog: DialogId, offset: usize, limit: usize) -> Call<Vec<Member>> {
+    let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": limit, "OFFSET": offset });
+    Call {
+        method: "im.dialog.users.list",
+        params: params(fields),
+        writes: false,
+        lane: Lane::Reply,
+        read: |result| Some(result.as_array()?.iter().filter_map(member).collect()),
+        file: None,
+    }
+}
+
+fn member(user: &Value) -> Option<Member> {
+    let id = UserId(json::int(user.get("id")?)?);
+    let name = json::nonempty(user, "name")?.to_owned();
+    // Absent on portals that list nobody else.
+    let active = user.get("active").is_none_or(json::flag);
+    (id.0 > 0 && active).then_some(Member { id, name })
+}
+
+/// Stores a file in a folder, once its place is known (b24: messenger §9.2).
+pub const UPLOAD: &str = "disk.folder.uploadfile";
+/// Shows uploaded files in a message.
+pub const PUBLISH: &str = "im.disk.file.commit";
+/// Does both with one file.
+pub const SEND_FILE: &str = "im.v2.File.upload";
+
+/// The folder in which a dialog keeps its files (b24: messenger §9.2).
+pub fn file_folder(dialog: DialogId) -> Call<i64> {
+    Call {
+        method: "im.disk.folder.get",
+        params: params(json!({ "DIALOG_ID": dialog.to_string() })),
+        writes: false,
+        lane: Lane::Reply,
+        read: |result| json::int(result.get("ID")?).filter(|id| *id > 0),
+        file: None,
+    }
+}
+
+/// Stores a file in a folder; its number. A name that is taken gets a number of its own.
+pub fn file_upload(folder: i64, name: &str, path: PathBuf, bytes: u64) -> Call<i64> {
+    let file = Attached::new(path, bytes);
+    let fields = json!({
+        "id": folder,
+        "data": { "NAME": name },
+        "fileContent": [name, file.marker],
+        "generateUniqueName": true,
+    });
+    let read = |result: &Value| json::int(result.get("ID")?).filter(|id| *id > 0);
+    Call { file: Some(file), ..write(UPLOAD, fields, read) }
+}
+
+/// Shows uploaded files in one message with a text (b24: messenger §9.2).
+pub fn files_publish(
+    dialog: DialogId,
+    files: &[i64],
+    text: &str,
+    uuid: &str,
+    as_file: bool,
+) -> Call<MessageId> {
+    let mut fields = json!({
+        "DIALOG_ID": dialog.to_string(),
+        "UPLOAD_ID": files,
+        "TEMPLATE_ID": uuid,
+    });
+    if !text.is_empty() {
+        fields["MESSAGE"] = json!(text);
+    }
+    if as_file {
+        fields["AS_FILE"] = json!("Y");
+    }
+    write(PUBLISH, fields, |result| {
+        json::int(result.get("MESSAGE_ID")?).filter(|id| *id > 0).map(MessageId)
+    })
+}
+
+/// Stores a file and shows it in a message (b24: messenger §9.1). The portal knows no repeats here.
+pub fn file_send(
+    dialog: DialogId,
+    name: &str,
+    text: &str,
+    path: PathBuf,
+    bytes: u64,
+) -> Call<MessageId> {
+    let file = Attached::new(path, bytes);
+    let mut fields = json!({ "name": name, "content": file.marker });
+    if !text.is_empty() {
+        fields["message"] = json!(text);
+    }
+    let fields = json!({ "dialogId": dialog.to_string(), "fields": fields });
+    let read =
+        |result: &Value| json::int(result.get("messageId")?).filter(|id| *id > 0).map(MessageId);
+    Call { file: Some(file), ..write(SEND_FILE, fields, read) }
+}
+
+/// A call of a delivery that changes something.
+fn write<T>(method: &'static str, fields: Value, read: fn(&Value) -> Option<T>) -> Call<T> {
+    Call { method, params: params(fields), writes: true, lane: Lane::Reply, read, file: None }
+}
+
+/// `true`, in whatever way the portal writes it.
+fn acknowledged(result: &Value) -> Option<()> {
+    json::flag(result).then_some(())
 }
 
 #[cfg(test)]

@@ -110,9 +110,9 @@ impl State {
 pub enum Event {
     /// A worker committed an attempt.
     Begin,
-    /// The portal has the part; another part follows.
-    PartDone,
-    /// The portal has the last part.
+    /// The portal has the step; another one follows.
+    StepDone,
+    /// The portal has the last step.
     Done,
     /// Refused without effect; again later.
     Postpone,
@@ -137,7 +137,7 @@ impl Event {
     #[cfg(test)]
     pub const ALL: [Event; 11] = [
         Event::Begin,
-        Event::PartDone,
+        Event::StepDone,
         Event::Done,
         Event::Postpone,
         Event::Doubt,
@@ -155,7 +155,7 @@ pub const TRANSITIONS: &[(State, Event, State)] = &[
     (State::Accepted, Event::Begin, State::Attempting),
     (State::Waiting, Event::Begin, State::Attempting),
     (State::Unknown, Event::Begin, State::Attempting),
-    (State::Attempting, Event::PartDone, State::Attempting),
+    (State::Attempting, Event::StepDone, State::Attempting),
     (State::Attempting, Event::Done, State::Delivered),
     (State::Attempting, Event::Postpone, State::Waiting),
     (State::Attempting, Event::Doubt, State::Unknown),
@@ -167,8 +167,8 @@ pub const TRANSITIONS: &[(State, Event, State)] = &[
     (State::Accepted, Event::Postpone, State::Waiting),
     (State::Waiting, Event::Postpone, State::Waiting),
     (State::Unknown, Event::Doubt, State::Unknown),
-    // The look-up found the last part, or settled that no more is to be done.
-    (State::Unknown, Event::PartDone, State::Unknown),
+    // The look-up found the last step, or settled that no more is to be done.
+    (State::Unknown, Event::StepDone, State::Unknown),
     (State::Unknown, Event::Done, State::Delivered),
     (State::Unknown, Event::Park, State::Parked),
     (State::Accepted, Event::Reject, State::Rejected),

@@ -4,9 +4,12 @@
 pub mod agent;
 pub mod delivery;
 pub mod failure;
+pub mod filename;
 pub mod filter;
 pub mod ids;
 pub mod limiter;
 pub mod message;
 pub mod order;
+pub mod reaction;
 pub mod retry;
+pub mod step;

@@ -135,7 +135,7 @@ impl Ingest {
         // account is not, nor is a part whose answer was lost until it was looked up.
         let replies_to_agent = match message.reply_to {
             Some(target) if message.kind == ChatKind::Group && !mentioned => {
-                self.store.is_own_message(reader.agent, target)?
+                self.store.uuid_of_own(reader.agent, target)?.is_some()
             }
             _ => false,
         };

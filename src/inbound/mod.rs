@@ -26,6 +26,7 @@ use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
 use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::AgentName;
+use crate::domain::ids::DialogId;
 use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
 use crate::inbound::gate::Gate;
@@ -39,6 +40,9 @@ use crate::store::Store;
 
 pub use gate::GatewayState;
 pub use ingest::SenderPrefix;
+
+/// Told that the gateway has a message for an agent from a dialog, and when it began to be posted.
+pub type Asked = Arc<dyn Fn(&AgentName, DialogId, Instant) + Send + Sync>;
 
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ pub struct InboundParts {
     pub gateway: Gateway,
     /// See [`InboundOptions`].
     pub options: InboundOptions,
+    /// See [`Asked`].
+    pub asked: Asked,
     /// Where the threads report their end.
     pub exits: Exits,
 }
@@ -104,7 +110,7 @@ impl Inbound {
     /// # Errors
     /// The operating system refused a thread.
     pub fn start(parts: InboundParts) -> io::Result<Inbound> {
-        let InboundParts { store, registry, gateway, options, exits } = parts;
+        let InboundParts { store, registry, gateway, options, asked, exits } = parts;
         let gateway = Arc::new(gateway);
         let (kicks, kicked): (Vec<_>, Vec<_>) =
             (0..limits::RELAY_THREADS).map(|_| crossbeam_channel::bounded(1)).unzip();
@@ -131,6 +137,7 @@ impl Inbound {
             store,
             gateway: Arc::clone(&gateway),
             gate: Arc::clone(&gate),
+            asked,
             stop: stop_relaying,
         };
         // From here on a thread that cannot be started drops the handle, which stops the others.

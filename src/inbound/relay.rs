@@ -32,6 +32,7 @@ use crate::gateway::Gateway;
 use crate::gateway::InboundMessage;
 use crate::gateway::Told;
 use crate::gateway::Verdict;
+use crate::inbound::Asked;
 use crate::inbound::dice;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::Pass;
@@ -55,6 +56,8 @@ pub(in crate::inbound) struct RelayParts {
     pub gateway: Arc<Gateway>,
     /// Whether it may be tried.
     pub gate: Arc<Gate>,
+    /// Told when the gateway has a message.
+    pub asked: Asked,
     /// Ends the threads.
     pub stop: Stop,
 }
@@ -219,6 +222,7 @@ impl Relay {
     /// Posts a row that the order has given out, and gives it back.
     fn forward(&mut self, pass: Pass, row: &InboundRow, member: &MemberId) {
         let inbound = &row.inbound;
+        let began = Instant::now();
         let verdict = self.parts.gateway.post(&InboundMessage {
             member,
             agent: &row.agent,
@@ -232,6 +236,9 @@ impl Relay {
             sent_at: inbound.sent_at,
         });
         self.parts.gate.leave(pass, &verdict, Instant::now(), dice());
+        if verdict == Verdict::Accepted {
+            (self.parts.asked)(&row.agent, inbound.dialog, began);
+        }
         self.settle(row, &verdict);
     }
 

@@ -47,7 +47,6 @@ const TAG_BYTES_MAX: usize = limits::MARKUP_ADDRESS_BYTES_MAX * 4;
 const MARK: char = '\0';
 
 /// Whether `read`, as the portal returns it, can be what became of `sent`, a part of ours as it left.
-#[allow(dead_code, reason = "for the look-up on a portal without UUIDs")]
 pub fn same_text(sent: &str, read: &str) -> bool {
     reduced(&received(sent)) == reduced(read)
 }

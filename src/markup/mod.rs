@@ -16,9 +16,7 @@ mod parse;
 mod readback;
 mod split;
 
-#[allow(unused_imports, reason = "for the look-up on a portal without UUIDs")]
 pub use compare::same_text;
-#[allow(unused_imports, reason = "whoever fetches the members of a dialog asks first")]
 pub use names::may_mention;
 pub use readback::mentioned;
 pub use readback::read_back;
@@ -36,8 +34,25 @@ pub enum Format {
     Bbcode,
 }
 
+impl Format {
+    /// The text form in the contract and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Markdown => "markdown",
+            Format::Plain => "plain",
+            Format::Bbcode => "bbcode",
+        }
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Format> {
+        let all = [Format::Markdown, Format::Plain, Format::Bbcode];
+        all.into_iter().find(|format| format.as_str() == text)
+    }
+}
+
 /// Which mentions may become active.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// Whether everyone may be addressed.
     pub all: bool,

@@ -14,7 +14,6 @@ const EVERYONE: &str = "all";
 
 /// Whether a Markdown text may hold an `@Name`. Cheap, and never a false no: the parser may still
 /// make something else of the `@`, or of what is next to it.
-#[allow(dead_code, reason = "whoever fetches the members of a dialog asks first")]
 pub fn may_mention(text: &str) -> bool {
     let mut before = None;
     text.chars().any(|c| {

@@ -1,5 +1,10 @@
 //! Makes a Deliver call durable: validates it, renders its text into parts, derives each part's
-//! UUID, and commits it to the ledger or finds what the ledger knows of its id.
+//! UUID, and commits it to the ledger or finds what the ledger knows of its id. What depends on the
+//! portal is left to `plan`. Talks to the ledger only.
+
+use serde_json::Value;
+use serde_json::json;
+use url::Url;
 
 use crate::base::clock;
 use crate::base::crypto;
@@ -12,14 +17,21 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
+use crate::domain::step;
+use crate::domain::step::FileWay;
 use crate::limits;
 use crate::markup;
 use crate::markup::Format;
+use crate::markup::Mentions;
 use crate::outbound::Shared;
+use crate::outbound::shelf::Kept;
 use crate::store;
 use crate::store::ledger::Accepted;
+use crate::store::ledger::FileSource;
 use crate::store::ledger::NewDelivery;
-use crate::store::ledger::NewPart;
+use crate::store::ledger::NewFile;
+use crate::store::ledger::Plan;
+use crate::store::ledger::Target;
 
 /// A decoded Deliver call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +50,45 @@ pub struct DeliverRequest {
     pub format: Format,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
+    /// What an edit, a delete or a reaction acts on.
+    pub target: Option<Aim>,
+    /// The reaction.
+    pub reaction: String,
+    /// Whether it is taken back.
+    pub remove: bool,
+    /// Files of a send.
+    pub media: Vec<Media>,
     /// Fields that this channel cannot honour.
     pub warnings: Vec<String>,
+}
+
+/// What a call says that an operation acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// One message.
+    Message(MessageId),
+    /// Every message of a delivery.
+    Delivery(DeliveryId),
+}
+
+/// A file of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// As people see it.
+    pub name: String,
+    /// Whether a picture is to be shown as a file.
+    pub as_file: bool,
+    /// Where its bytes are.
+    pub source: MediaSource,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaSource {
+    /// To be fetched from here.
+    Url(Url),
+    /// They came with the call and are on the shelf.
+    Kept(Kept),
 }
 
 /// Why a call is refused. Nothing of it was kept.
@@ -53,8 +102,10 @@ pub enum Refused {
     EmptyText,
     /// The text makes more messages than anybody wants to get at once.
     TooManyParts,
-    /// This version does not carry the operation out.
-    Unsupported(Operation),
+    /// The delivery or message to act on is not known here, or not of this agent and dialog.
+    WrongTarget(&'static str),
+    /// A file may not be fetched from where it is; why, and what to do.
+    MediaHost(String),
     /// The id is known with other content.
     Conflict,
     /// Too many deliveries are unfinished, or too many callers wait.
@@ -71,14 +122,25 @@ impl From<store::Error> for Refused {
     }
 }
 
-/// Validates and commits.
+/// Validates and commits. Files that came with a call of which nothing new is kept are removed.
 ///
 /// # Errors
 /// See [`Refused`].
 pub(super) fn accept(shared: &Shared, request: DeliverRequest) -> Result<Accepted, Refused> {
-    if request.operation != Operation::Send {
-        return Err(Refused::Unsupported(request.operation));
+    let kept = |media: &Media| match &media.source {
+        MediaSource::Kept(kept) => Some(kept.name.clone()),
+        MediaSource::Url(_) => None,
+    };
+    let brought: Vec<String> = request.media.iter().filter_map(kept).collect();
+    let accepted = commit(shared, request);
+    // A database that failed may have committed all the same; the next start sweeps.
+    if !matches!(accepted, Ok(Accepted::New(_)) | Err(Refused::Store(_))) {
+        brought.iter().for_each(|name| shared.shelf.remove(name));
     }
+    accepted
+}
+
+fn commit(shared: &Shared, request: DeliverRequest) -> Result<Accepted, Refused> {
     let agent = shared.registry.agent(&request.agent).ok_or(Refused::UnknownAgent)?;
     let content = content_hash(&request);
     // A repeat is answered whatever became of the agent since.
@@ -92,19 +154,17 @@ pub(super) fn accept(shared: &Shared, request: DeliverRequest) -> Result<Accepte
     let (Some(member), true) = (&agent.member, agent.state.works()) else {
         return Err(Refused::AgentNotReady(agent.state, agent.reason));
     };
-    let texts = markup::render(&request.text, request.format, &shared.mentions);
-    if texts.is_empty() {
-        return Err(Refused::EmptyText);
+    for media in &request.media {
+        if let MediaSource::Url(url) = &media.source {
+            shared.fetcher.hosts().check(url).map_err(|why| Refused::MediaHost(why.to_string()))?;
+        }
     }
-    if texts.len() > limits::DELIVERY_PARTS_MAX {
-        return Err(Refused::TooManyParts);
-    }
-    let parts = (0_u32..).zip(texts).map(|(number, text)| NewPart {
-        uuid: part_uuid(member, &request.agent, &request.id, number),
-        text,
-    });
     let new = NewDelivery {
-        parts: parts.collect(),
+        plan: plan(shared, &request, member)?,
+        target: target(shared, &request)?,
+        reaction: (request.operation == Operation::React)
+            .then_some((request.reaction, request.remove)),
+        files: request.media.into_iter().map(new_file).collect(),
         id: request.id,
         agent: request.agent,
         dialog: request.dialog,
@@ -122,28 +182,100 @@ pub(super) fn accept(shared: &Shared, request: DeliverRequest) -> Result<Accepte
     Ok(accepted)
 }
 
+/// The steps of a call, as far as they follow from the call alone. The text is rendered either way,
+/// so that what can never be sent is refused while its caller listens.
+fn plan(shared: &Shared, request: &DeliverRequest, member: &MemberId) -> Result<Plan, Refused> {
+    let open = || Plan::Open(request.text.clone(), request.format);
+    if !matches!(request.operation, Operation::Send | Operation::Edit) {
+        return Ok(open());
+    }
+    // Nobody is known yet; a text in which a name could be meant is rendered again once they are.
+    let mentions = Mentions { all: shared.mention_all, members: Vec::new() };
+    let texts = markup::render(&request.text, request.format, &mentions);
+    if texts.is_empty() && request.media.is_empty() {
+        return Err(Refused::EmptyText);
+    }
+    if texts.len() > limits::DELIVERY_PARTS_MAX {
+        return Err(Refused::TooManyParts);
+    }
+    let asks_for_members = request.format == Format::Markdown && markup::may_mention(&request.text);
+    if request.operation == Operation::Edit || !request.media.is_empty() || asks_for_members {
+        return Ok(open());
+    }
+    let uuid = |number| part_uuid(member, &request.agent, &request.id, number);
+    Ok(Plan::Ready(step::send(texts, 0, FileWay::Folder, &uuid)))
+}
+
+/// What an operation acts on, as the ledger knows it.
+fn target(shared: &Shared, request: &DeliverRequest) -> Result<Target, Refused> {
+    match &request.target {
+        None => Ok(Target::default()),
+        Some(Aim::Message(message)) => {
+            let origin = shared.store.origin_of(&request.agent, *message)?;
+            Ok(Target { message: Some(*message), origin })
+        }
+        Some(Aim::Delivery(id)) => {
+            let known = shared.store.delivery_by_id(id)?;
+            let known = known.ok_or(Refused::WrongTarget("no delivery has this id"))?;
+            if (&known.agent, known.dialog) != (&request.agent, request.dialog) {
+                let why = "that delivery went to another dialog or from another agent";
+                return Err(Refused::WrongTarget(why));
+            }
+            // An operation on an edit means what the edit was about.
+            let message = known.target.message.filter(|_| known.target.origin.is_none());
+            let origin = known.target.origin.or(message.is_none().then_some(known.row));
+            Ok(Target { message, origin })
+        }
+    }
+}
+
+fn new_file(media: Media) -> NewFile {
+    let source = match media.source {
+        MediaSource::Url(url) => FileSource::Url(url.into()),
+        MediaSource::Kept(kept) => FileSource::Kept { name: kept.name, bytes: kept.bytes },
+    };
+    NewFile { name: media.name, as_file: media.as_file, source }
+}
+
 /// Everything that makes two requests the same, in a form in which no two meanings collide.
 fn content_hash(request: &DeliverRequest) -> [u8; 32] {
-    let format = match request.format {
-        Format::Markdown => "markdown",
-        Format::Plain => "plain",
-        Format::Bbcode => "bbcode",
-    };
-    let meaning = serde_json::json!([
-        request.agent.as_str(),
-        request.dialog.to_string(),
-        request.operation.as_str(),
-        request.text,
-        format,
-        request.reply_to.map(|id| id.0),
-    ]);
-    crypto::sha256(meaning.to_string().as_bytes())
+    let mut meaning = vec![
+        json!(request.agent.as_str()),
+        json!(request.dialog.to_string()),
+        json!(request.operation.as_str()),
+        json!(request.text),
+        json!(request.format.as_str()),
+        json!(request.reply_to.map(|id| id.0)),
+    ];
+    // What the first version did not know comes behind and only when it says something, so that a
+    // call it accepted stays the same call.
+    match &request.target {
+        None => {}
+        Some(Aim::Message(message)) => meaning.push(json!({ "message": message.0 })),
+        Some(Aim::Delivery(id)) => meaning.push(json!({ "delivery": id.as_str() })),
+    }
+    if request.operation == Operation::React {
+        meaning.push(json!({ "reaction": request.reaction, "remove": request.remove }));
+    }
+    for media in &request.media {
+        let source = match &media.source {
+            MediaSource::Url(url) => json!({ "url": url.as_str() }),
+            MediaSource::Kept(kept) => json!({ "sha256": crypto::hex(&kept.sha256) }),
+        };
+        meaning.push(json!({ "name": media.name, "as_file": media.as_file, "source": source }));
+    }
+    crypto::sha256(Value::Array(meaning).to_string().as_bytes())
 }
 
 /// The UUID v4 by which the portal itself drops a repeat, even if our database is lost: a function
 /// of whose message it is and nothing else. Lower case, because the portal takes no other
 /// (b24: messenger §6.2).
-fn part_uuid(member: &MemberId, agent: &AgentName, id: &DeliveryId, part: u32) -> String {
+pub(super) fn part_uuid(
+    member: &MemberId,
+    agent: &AgentName,
+    id: &DeliveryId,
+    part: u32,
+) -> String {
     let name = format!("{member}\0{agent}\0{id}\0{part}");
     let digest = crypto::sha256(name.as_bytes());
     let mut bytes = [0; 16];
@@ -156,9 +288,13 @@ fn part_uuid(member: &MemberId, agent: &AgentName, id: &DeliveryId, part: u32) -
 
 #[cfg(test)]
 mod tests {
+    use super::Aim;
     use super::DeliverRequest;
+    use super::Media;
+    use super::MediaSource;
     use super::content_hash;
     use super::part_uuid;
+    use crate::base::crypto;
     use crate::domain::delivery::Operation;
     use crate::domain::ids::AgentName;
     use crate::domain::ids::DeliveryId;
@@ -166,6 +302,7 @@ mod tests {
     use crate::domain::ids::MemberId;
     use crate::domain::ids::MessageId;
     use crate::markup::Format;
+    use crate::outbound::shelf::Kept;
 
     #[test]
     fn the_uuid_of_a_part_never_changes() {
@@ -190,9 +327,22 @@ mod tests {
             text: "hi".into(),
             format: Format::Markdown,
             reply_to: None,
+            target: None,
+            reaction: String::new(),
+            remove: false,
+            media: Vec::new(),
             warnings: Vec::new(),
         };
+        // A changed meaning would refuse every repeat of a call from before the change.
+        assert_eq!(
+            crypto::hex(&content_hash(&base)),
+            "aab3f861baaf22ccc15e09522842c6d7e08cc3fd6f4b0688b4bf564b62286c03"
+        );
         let other_id = DeliveryId::parse("d-2").expect("an id");
+        let id = DeliveryId::parse("7").expect("an id");
+        let kept = Kept { name: "a".into(), bytes: 1, sha256: [1; 32] };
+        let source = MediaSource::Kept(kept);
+        let picture = Media { name: "p.png".into(), as_file: false, source };
         let warned = vec!["buttons".to_owned()];
         let same = DeliverRequest { id: other_id, warnings: warned, ..base.clone() };
         assert_eq!(content_hash(&base), content_hash(&same));
@@ -201,6 +351,10 @@ mod tests {
             DeliverRequest { format: Format::Plain, ..base.clone() },
             DeliverRequest { reply_to: Some(MessageId(7)), ..base.clone() },
             DeliverRequest { dialog: DialogId::parse("chat12").expect("a dialog"), ..base.clone() },
+            DeliverRequest { target: Some(Aim::Message(MessageId(7))), ..base.clone() },
+            DeliverRequest { target: Some(Aim::Delivery(id.clone())), ..base.clone() },
+            DeliverRequest { media: vec![picture.clone()], ..base.clone() },
+            DeliverRequest { media: vec![picture.clone(), picture], ..base.clone() },
         ];
         for other in others {
             assert_ne!(content_hash(&base), content_hash(&other), "{other:?}");

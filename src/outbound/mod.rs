@@ -1,14 +1,21 @@
-//! Rank 4: from a Deliver call to one visible message. `accept` makes a call durable, `waiters` hold
-//! the callers, `schedule` decides what runs next, `worker` runs it, `execute` talks to the portal,
-//! `reconcile` finds out what an unknown attempt did. Never calls `inbound`.
+//! Rank 4: from a Deliver call to one visible effect. `accept` makes a call durable, `waiters` hold
+//! the callers, `schedule` decides what runs next, `worker` runs it, `plan` finds its steps out,
+//! `execute` takes them one by one, `act` makes their requests, `reconcile` finds out what an unknown
+//! attempt did. Never calls `inbound`.
 
 mod accept;
+mod act;
+mod evidence;
 mod execute;
-#[allow(dead_code, reason = "called once deliveries carry files")]
 pub mod media;
+mod memo;
+mod plan;
 mod reconcile;
 mod schedule;
 pub mod shelf;
+mod slots;
+mod typing;
+mod verdict;
 mod waiters;
 mod worker;
 
@@ -20,7 +27,10 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 
+pub use accept::Aim;
 pub use accept::DeliverRequest;
+pub use accept::Media;
+pub use accept::MediaSource;
 pub use accept::Refused;
 pub use waiters::Outcome;
 pub use waiters::Reply;
@@ -29,13 +39,24 @@ use crate::agents::registry::Registry;
 use crate::base::clock;
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
+use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
+use crate::domain::ids::DialogId;
 use crate::domain::ids::RowId;
-use crate::markup::Mentions;
+use crate::domain::step::FileWay;
+use crate::limits;
+use crate::markup::Member;
 use crate::store;
 use crate::store::Store;
 use crate::store::ledger::Accepted;
 use crate::store::ledger::Delivery;
+use evidence::Evidence;
+use media::Fetcher;
+use memo::Memo;
+use shelf::Shelf;
+use slots::Slots;
+use typing::Hint;
+use typing::Typing;
 use waiters::Waiters;
 
 /// What the outbound flow is built from.
@@ -48,14 +69,30 @@ pub struct OutboundParts {
     pub workers: usize,
     /// Whether agents may mention everyone.
     pub mention_all: bool,
+    /// Whether agents may be shown as typing.
+    pub typing: bool,
+    /// Where files are kept.
+    pub shelf: Shelf,
+    /// Fetches files, from where that is allowed.
+    pub fetcher: Fetcher,
 }
 
 /// What the threads of this flow share.
 pub(crate) struct Shared {
     store: Store,
     registry: Arc<Registry>,
-    mentions: Mentions,
+    mention_all: bool,
     waiters: Waiters,
+    shelf: Shelf,
+    fetcher: Fetcher,
+    slots: Slots,
+    evidence: Evidence,
+    /// Who takes part in a dialog; `None` when there are too many to tell.
+    members: Memo<(AgentName, DialogId), Option<Vec<Member>>>,
+    /// How the portal takes an agent's files.
+    file_ways: Memo<AgentName, FileWay>,
+    /// Hints that an agent types; `None` when nobody is to see that.
+    typing: Option<Sender<Hint>>,
     /// A hint to look at the ledger; full means that one is pending.
     kick: Sender<()>,
     stopping: AtomicBool,
@@ -66,6 +103,7 @@ pub struct Outbound {
     desk: Desk,
     schedule: schedule::Schedule,
     workers: Vec<Thread>,
+    typing: Typing,
 }
 
 /// Where Deliver calls come in. Cloning shares it.
@@ -84,19 +122,15 @@ impl Outbound {
         if interrupted > 0 {
             log::info!("attempts_interrupted count={interrupted}");
         }
+        sweep(&parts.store, &parts.shelf)?;
+        let workers = parts.workers;
         let (kick, kicked) = crossbeam_channel::bounded(1);
-        let shared = Arc::new(Shared {
-            store: parts.store,
-            registry: parts.registry,
-            mentions: Mentions { all: parts.mention_all, members: Vec::new() },
-            waiters: Waiters::new(),
-            kick,
-            stopping: AtomicBool::new(false),
-        });
-        let threads = start_threads(&shared, parts.workers, kicked, exits);
-        let (schedule, workers) =
-            threads.map_err(|why| store::Error::Other(format!("outbound threads: {why}")))?;
-        Ok(Outbound { desk: Desk { shared }, schedule, workers })
+        let (hint, hints) = typing::queue();
+        let shared = Arc::new(Shared::new(parts, kick, hint)?);
+        let told = |why: std::io::Error| store::Error::Other(format!("outbound threads: {why}"));
+        let (schedule, workers) = start_threads(&shared, workers, kicked, exits).map_err(told)?;
+        let typing = Typing::start(Arc::clone(&shared.registry), hints, exits).map_err(told)?;
+        Ok(Outbound { desk: Desk { shared }, schedule, workers, typing })
     }
 
     /// Where calls come in.
@@ -108,6 +142,9 @@ impl Outbound {
     /// and tells every waiting caller. What is unfinished goes on at the next start.
     pub fn drain(&mut self, deadline: Instant) {
         self.desk.shared.stopping.store(true, Ordering::SeqCst);
+        // Nobody sees what a fetch has brought so far, and it may take minutes.
+        self.desk.shared.fetcher.shutdown();
+        self.typing.stop(deadline);
         self.schedule.drain(deadline);
         self.desk.shared.waiters.resolve_all();
         for worker in &mut self.workers {
@@ -198,6 +235,24 @@ impl Desk {
         }
     }
 
+    /// Takes a typing call: the agent is shown as typing, if the portal's rate allows. `false` when
+    /// that is switched off.
+    ///
+    /// # Errors
+    /// Why the call is refused.
+    pub fn typing(&self, agent: &AgentName, dialog: DialogId) -> Result<bool, Refused> {
+        let known = self.shared.registry.agent(agent).ok_or(Refused::UnknownAgent)?;
+        if !known.state.works() {
+            return Err(Refused::AgentNotReady(known.state, known.reason));
+        }
+        Ok(self.shared.hint(|| Hint::Types((agent.clone(), dialog))))
+    }
+
+    /// The gateway has a message for an agent since that moment, so an answer is to be expected.
+    pub fn asked(&self, agent: &AgentName, dialog: DialogId, since: Instant) {
+        self.shared.hint(|| Hint::Asked((agent.clone(), dialog), since));
+    }
+
     /// A delivery by its id.
     ///
     /// # Errors
@@ -214,7 +269,49 @@ impl Desk {
     }
 }
 
+/// Removes files that no delivery needs any more: what a crash left behind.
+fn sweep(store: &Store, shelf: &Shelf) -> Result<(), store::Error> {
+    let wanted = store.wanted_files()?.into_iter().collect();
+    match shelf.sweep(&wanted) {
+        Ok(0) => {}
+        Ok(count) => log::info!("files_swept count={count}"),
+        // They cost room and nothing else.
+        Err(why) => log::warn!("files_not_swept reason={why}"),
+    }
+    Ok(())
+}
+
 impl Shared {
+    fn new(
+        parts: OutboundParts,
+        kick: Sender<()>,
+        hint: Sender<Hint>,
+    ) -> Result<Shared, store::Error> {
+        Ok(Shared {
+            evidence: Evidence::load(&parts.store)?,
+            store: parts.store,
+            registry: parts.registry,
+            mention_all: parts.mention_all,
+            waiters: Waiters::new(),
+            shelf: parts.shelf,
+            fetcher: parts.fetcher,
+            slots: Slots::new((parts.workers / 2).max(1)),
+            members: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
+            file_ways: Memo::new(limits::FILE_WAY_KEPT, limits::FILE_WAYS_MAX),
+            typing: parts.typing.then_some(hint),
+            kick,
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells the typing thread something; `false` when there is none.
+    fn hint(&self, hint: impl FnOnce() -> Hint) -> bool {
+        let Some(hints) = &self.typing else { return false };
+        // Full means that the portal has no room for it now; late it is worth nothing.
+        let _ = hints.try_send(hint());
+        true
+    }
+
     /// Hints that the ledger has something new.
     fn kick(&self) {
         // Full means that a hint is pending already.

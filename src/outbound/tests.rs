@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use crate::bitrix::client::RateRule;
 use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
+use crate::bitrix::transport::trust;
 use crate::domain::agent::AgentState;
 use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
@@ -31,19 +31,25 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
+use crate::domain::step;
+use crate::domain::step::FileWay;
 use crate::limits;
 use crate::markup::Format;
-use crate::markup::Mentions;
 use crate::outbound::DeliverRequest;
 use crate::outbound::Desk;
+use crate::outbound::OutboundParts;
 use crate::outbound::Outcome;
 use crate::outbound::Refused;
 use crate::outbound::Shared;
 use crate::outbound::accept;
 use crate::outbound::execute::execute;
+use crate::outbound::media::Fetcher;
+use crate::outbound::media::Hosts;
 use crate::outbound::schedule::Finished;
-use crate::outbound::waiters::Waiters;
+use crate::outbound::shelf::Shelf;
+use crate::outbound::typing;
 use crate::sim::Fault;
+use crate::sim::FileHost;
 use crate::sim::Network;
 use crate::sim::Portal;
 use crate::sim::PortalOptions;
@@ -55,13 +61,18 @@ use crate::store::agents::SealedIdentity;
 use crate::store::ledger::Accepted;
 use crate::store::ledger::Delivery;
 use crate::store::ledger::NewDelivery;
-use crate::store::ledger::NewPart;
+use crate::store::ledger::Plan;
+use crate::store::ledger::Target;
 use crate::vault::Vault;
 
 const MIRA: u64 = 57;
 const OLAF: u64 = 12;
 const ADD: &str = "im.message.add";
 const LOOK: &str = "im.dialog.messages.get";
+
+mod files;
+mod operations;
+mod unproved;
 
 /// Mira's agent in a team with Olaf, and the ledger of a connector for it.
 struct Scene {
@@ -70,6 +81,7 @@ struct Scene {
     thread: Option<StoreThread>,
     network: Network,
     portal: Portal,
+    host: FileHost,
     team: u64,
     dir: PathBuf,
 }
@@ -86,18 +98,23 @@ impl Scene {
         portal.add_user(User { id: MIRA, ..User::employee("Mira", "Holt") });
         portal.add_user(User { id: OLAF, ..User::employee("Olaf", "Brandt") });
         let team = portal.add_chat("Team", OLAF, &[MIRA]);
+        portal.say(OLAF, team, "good morning").expect("says");
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
         let registry = registry(&portal, &store, &dir);
         let (kick, _kicked) = crossbeam_channel::bounded(1);
-        let shared = Arc::new(Shared {
+        let host = FileHost::start(&network).expect("a file host");
+        let (hint, _hints) = typing::queue();
+        let parts = OutboundParts {
             store,
             registry,
-            mentions: Mentions { all: false, members: Vec::new() },
-            waiters: Waiters::new(),
-            kick,
-            stopping: AtomicBool::new(false),
-        });
-        Scene { shared, thread: Some(thread), network, portal, team, dir }
+            workers: 2,
+            mention_all: false,
+            typing: true,
+            shelf: Shelf::open(&dir).expect("a shelf"),
+            fetcher: fetcher(&host),
+        };
+        let shared = Arc::new(Shared::new(parts, kick, hint).expect("the database works"));
+        Scene { shared, thread: Some(thread), network, portal, host, team, dir }
     }
 
     fn request(&self, id: &str, text: &str) -> DeliverRequest {
@@ -109,24 +126,51 @@ impl Scene {
             text: text.to_owned(),
             format: Format::Markdown,
             reply_to: None,
+            target: None,
+            reaction: String::new(),
+            remove: false,
+            media: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
     fn accept(&self, id: &str, text: &str) -> RowId {
-        match accept::accept(&self.shared, self.request(id, text)).expect("accepts") {
+        self.accepted(self.request(id, text))
+    }
+
+    fn accepted(&self, request: DeliverRequest) -> RowId {
+        match accept::accept(&self.shared, request).expect("accepts") {
             Accepted::New(row) => row,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A delivery that is through.
+    fn delivered(&self, request: DeliverRequest) -> Delivery {
+        let row = self.accepted(request);
+        let again = self.run(row);
+        let delivery = self.delivery(row);
+        assert_eq!((again, delivery.state), (None, State::Delivered), "{:?}", delivery.failure);
+        delivery
     }
 
     /// A delivery of one part that was accepted at another time.
     fn accept_at(&self, id: &str, at: UnixMs) -> RowId {
         let DeliverRequest { id, agent, dialog, operation, text, .. } = self.request(id, "hello");
         let uuid = "59478363-9fda-4c98-a4fd-e6cb2f0778dc".to_owned();
-        let parts = vec![NewPart { text, uuid }];
-        let (content, reply_to, warnings) = ([7; 32], None, Vec::new());
-        let new = NewDelivery { id, agent, dialog, operation, content, reply_to, parts, warnings };
+        let new = NewDelivery {
+            id,
+            agent,
+            dialog,
+            operation,
+            content: [7; 32],
+            reply_to: None,
+            plan: Plan::Ready(step::send(vec![text], 0, FileWay::Folder, &|_| uuid.clone())),
+            target: Target::default(),
+            reaction: None,
+            files: Vec::new(),
+            warnings: Vec::new(),
+        };
         match self.shared.store.accept(new, usize::MAX, at).expect("accepts") {
             Accepted::New(row) => row,
             other => panic!("{other:?}"),
@@ -168,20 +212,28 @@ impl Drop for Scene {
     }
 }
 
+/// Fetches from the model host only.
+fn fetcher(host: &FileHost) -> Fetcher {
+    let hosts = Hosts::parse(&format!("127.0.0.1:{}", host.port())).expect("hosts");
+    Fetcher::new(hosts, trust(None).expect("roots"))
+}
+
 fn mira() -> AgentName {
     AgentName::parse("mira").expect("a name")
 }
 
 /// The agents of a process that has just started, with `mira` connected.
 fn registry(portal: &Portal, store: &Store, dir: &std::path::Path) -> Arc<Registry> {
-    let (app, secret) = portal.add_app("http://localhost:8791/oauth/callback", &["im", "user"]);
+    let (app, secret) =
+        portal.add_app("http://localhost:8791/oauth/callback", &["im", "user", "disk"]);
     let (access, refresh) = portal.issue_tokens(&app, MIRA).expect("tokens");
     let vault = Vault::open(dir, None, None).expect("a key");
     let seal = |what, text| vault.seal(&format!("agents/mira/{what}"), &Secret::new(text));
+    let member = portal.world().member_id.clone();
     let identity = SealedIdentity {
         user: UserId(57),
         user_name: "Mira Holt".to_owned(),
-        member: MemberId("m0".to_owned()),
+        member: MemberId(member),
         client_endpoint: format!("{}/rest/", portal.url()),
         oauth_host: portal.oauth_host(),
         access: seal("access", access),
@@ -219,9 +271,9 @@ fn an_attempt_whose_end_could_not_be_recorded_is_an_unknown_outcome() {
     let scene = Scene::new();
     let row = scene.accept("d-1", "hello");
     scene.shared.store.begin_attempt(row, 0, clock::now()).expect("begins");
-    let part = &scene.delivery(row).parts[0];
+    let step = &scene.delivery(row).steps[0];
     let dialog = DialogId::parse(&format!("chat{}", scene.team)).expect("a dialog");
-    let call = crate::bitrix::methods::message_add(dialog, &part.text, &part.uuid, None);
+    let call = crate::bitrix::methods::message_add(dialog, &step.text, &step.uuid, None);
     let sent = scene.shared.registry.call(&mira(), &call).expect("sends");
     assert_eq!(scene.run(row), None);
     let delivery = scene.delivery(row);
@@ -310,7 +362,7 @@ fn a_delivery_in_parts_goes_on_where_it_stopped() {
     let scene = Scene::new();
     let text = "A sentence of words. ".repeat(1500);
     let row = scene.accept("d-1", &text);
-    let parts = scene.delivery(row).parts.len();
+    let parts = scene.delivery(row).steps.len();
     assert!(parts > 2, "{parts}");
     scene.network.plan(When::matching(ADD, 2, 1), Fault::ActAndDropAnswer);
     assert!(scene.run(row).is_some());

@@ -44,6 +44,17 @@ pub struct PortalSettings {
     pub client_secret: Secret,
 }
 
+/// When agents are shown as typing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypingPolicy {
+    /// From a message until its answer, and when the gateway says so.
+    Auto,
+    /// When the gateway says so.
+    Explicit,
+    /// Never.
+    Off,
+}
+
 /// Everything that can be configured.
 #[derive(Debug)]
 pub struct Settings {
@@ -73,8 +84,9 @@ pub struct Settings {
     pub sender_prefix: SenderPrefix,
     /// Whether agents may mention everyone.
     pub mention_all: bool,
+    /// When agents are shown as typing.
+    pub typing: TypingPolicy,
     /// Where files that deliveries name by URL may be fetched from.
-    #[allow(dead_code, reason = "used once deliveries carry files")]
     pub media_hosts: Hosts,
     /// Control listener.
     pub control_addr: SocketAddr,
@@ -247,6 +259,12 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     ];
     let sender_prefix = reader.choice("BITRIX24_SENDER_PREFIX", &prefixes, SenderPrefix::Group);
     let mention_all = reader.switch("BITRIX24_MENTION_ALL", false);
+    let typings = [
+        ("auto", TypingPolicy::Auto),
+        ("explicit", TypingPolicy::Explicit),
+        ("off", TypingPolicy::Off),
+    ];
+    let typing = reader.choice("BITRIX24_TYPING", &typings, TypingPolicy::Auto);
     let media_hosts = reader.parsed("BITRIX24_MEDIA_HOSTS", Hosts::parse);
     let media_hosts = media_hosts.unwrap_or_else(|| Hosts::gateway(&inbound_url));
     let control_addr = reader.address("BITRIX24_CONTROL_ADDR", "127.0.0.1:8810");
@@ -294,6 +312,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         group_messages,
         sender_prefix,
         mention_all,
+        typing,
         media_hosts,
         control_addr,
         deliver_addr,

@@ -202,6 +202,13 @@ pub const SETTINGS: &[Setting] = &[
         "10000",
         "Poll interval of an idle agent, milliseconds.",
     ),
+    setting(
+        "BITRIX24_TYPING",
+        "auto",
+        "explicit",
+        "When an agent is shown as typing: auto (from a message it was sent until its answer), \
+         explicit (on typing calls only), off.",
+    ),
     setting("BITRIX24_DELIVERY_WORKERS", "8", "8", "Size of the delivery pool, 1 to 64."),
     setting(
         "BITRIX24_LOG",
@@ -218,7 +225,6 @@ pub const NOT_YET: &[&str] = &[
     "BITRIX24_DEPARTMENTS",
     "BITRIX24_DEPARTMENTS_DENIED",
     "BITRIX24_DENIED_REPLY",
-    "BITRIX24_TYPING",
     "BITRIX24_READ_MARKS",
     "BITRIX24_RETENTION_DAYS",
 ];

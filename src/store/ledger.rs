@@ -1,36 +1,50 @@
-//! The ledger: deliveries, their parts and their attempts.
-//!
-//! INVARIANT: attempt before effect. [`Store::begin_attempt`] returns only after the attempt is
-//! committed; nothing that can change the portal leaves before. An attempt without an end has an
-//! unknown effect. Every change of state goes through `domain::delivery::transition`.
+//! The ledger: deliveries, their steps and their files, as they are asked for and accepted. What
+//! happens to them is in `attempts`. Called by `outbound`, `api` and, for what is an agent's own,
+//! `inbound`.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
 
 use crate::base::clock::UnixMs;
-use crate::domain::delivery::Event;
 use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
-use crate::domain::delivery::transition;
-use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
+use crate::domain::step::Draft;
+use crate::domain::step::StepKind;
+use crate::markup::Format;
 use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
 use crate::store::writer::Writing;
 
-/// One piece of a message, as it goes to the portal.
+/// A file that a delivery brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPart {
-    /// BB-code.
-    pub text: String,
-    /// The UUID by which the portal recognises a repeat.
-    pub uuid: String,
+pub struct NewFile {
+    /// As people see it.
+    pub name: String,
+    /// Whether a picture is to be shown as a file.
+    pub as_file: bool,
+    /// Where it is.
+    pub source: FileSource,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileSource {
+    /// To be fetched from this address, which may be secret.
+    Url(String),
+    /// On the shelf.
+    Kept {
+        /// Its name there.
+        name: String,
+        /// Its length.
+        bytes: u64,
+    },
 }
 
 /// A validated delivery.
@@ -48,21 +62,62 @@ pub struct NewDelivery {
     pub content: [u8; 32],
     /// The message it answers.
     pub reply_to: Option<MessageId>,
-    /// Its pieces in order; at least one.
-    pub parts: Vec<NewPart>,
+    /// What is planned so far.
+    pub plan: Plan,
+    /// What it acts on.
+    pub target: Target,
+    /// The reaction, and whether it is taken back.
+    pub reaction: Option<(String, bool)>,
+    /// Its files; the steps that upload them have the same numbers.
+    pub files: Vec<NewFile>,
     /// What could not be honoured.
     pub warnings: Vec<String>,
 }
 
-/// A part as it lies in the ledger.
+/// What is known of a delivery's steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// BB-code.
-    pub text: String,
-    /// See [`NewPart::uuid`].
-    pub uuid: String,
-    /// The portal's message, once known.
+pub enum Plan {
+    /// All of them.
+    Ready(Vec<Draft>),
+    /// They depend on what the portal says. The text they are made from, and how it is written.
+    Open(String, Format),
+}
+
+/// What an edit, a delete or a reaction acts on; nothing for the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// This message alone.
     pub message: Option<MessageId>,
+    /// The send whose message that is, or all of whose messages are meant.
+    pub origin: Option<RowId>,
+}
+
+/// A step as it lies in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it does.
+    pub kind: StepKind,
+    /// See [`Draft::text`].
+    pub text: String,
+    /// See [`Draft::uuid`].
+    pub uuid: String,
+    /// The message it acts on or made.
+    pub message: Option<MessageId>,
+    /// Whether the portal has it.
+    pub done: bool,
+}
+
+/// A file as it lies in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerFile {
+    /// As people see it.
+    pub name: String,
+    /// Whether a picture is to be shown as a file.
+    pub as_file: bool,
+    /// Where it is.
+    pub source: FileSource,
+    /// The portal's number of it, once uploaded.
+    pub disk: Option<i64>,
 }
 
 /// A delivery as it lies in the ledger.
@@ -88,23 +143,48 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it was accepted.
     pub accepted_at: UnixMs,
+    /// When it reached its end.
+    pub finished_at: Option<UnixMs>,
+    /// Not to be tried before.
+    pub due_at: UnixMs,
     /// Code and message of the last failure.
     pub failure: Option<(String, String)>,
     /// What could not be honoured.
     pub warnings: Vec<String>,
-    /// Its pieces in order.
-    pub parts: Vec<Part>,
+    /// Whether its steps are known.
+    pub planned: bool,
+    /// Text still to be rendered, and how it is written.
+    pub source: Option<(String, Format)>,
+    /// What it acts on.
+    pub target: Target,
+    /// The reaction, and whether it is taken back.
+    pub reaction: Option<(String, bool)>,
+    /// Its steps in order.
+    pub steps: Vec<Step>,
+    /// Its files in order.
+    pub files: Vec<LedgerFile>,
 }
 
 impl Delivery {
-    /// Ids of the portal's messages so far.
+    /// Ids of the portal's messages that it made or changed so far; those an edit had too many are
+    /// not among them.
     pub fn messages(&self) -> Vec<MessageId> {
-        self.parts.iter().filter_map(|part| part.message).collect()
+        let told = |step: &&Step| {
+            step.done && (step.kind != StepKind::Remove || self.operation == Operation::Delete)
+        };
+        self.steps.iter().filter(told).filter_map(|step| step.message).collect()
     }
 
-    /// Index of the first part the portal is not known to have.
-    pub fn next_part(&self) -> Option<u32> {
-        (0..).zip(&self.parts).find(|(_, part)| part.message.is_none()).map(|(number, _)| number)
+    /// Number of the first step that is not done.
+    pub fn next_step(&self) -> Option<u32> {
+        self.step_after(None)
+    }
+
+    /// Number of the first step behind this one that is not done.
+    pub fn step_after(&self, number: Option<u32>) -> Option<u32> {
+        let steps = (0_u32..).zip(&self.steps);
+        let mut rest = steps.filter(|(at, step)| Some(*at) > number && !step.done);
+        rest.next().map(|(number, _)| number)
     }
 }
 
@@ -134,39 +214,16 @@ pub struct Unfinished {
     pub due_at: UnixMs,
 }
 
-/// What the ledger knows of the attempts at one part that did not deliver it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tries {
-    /// How many there were, failed look-ups among them.
-    pub failed: u32,
-    /// When the first of those began that may have acted nevertheless.
-    pub doubt_since: Option<UnixMs>,
-}
-
-/// How a delivery leaves an attempt, or a look-up, without being delivered.
-#[derive(Clone, Debug)]
-pub struct Setback {
-    /// The part that was tried or looked for.
-    pub part: u32,
-    /// What happened: one of postpone, doubt, reject, give up, park.
-    pub event: Event,
-    /// When to try again, for postpone and doubt.
-    pub due_at: UnixMs,
-    /// Code for the gateway and people.
-    pub code: String,
-    /// One sentence for the gateway and people.
-    pub message: String,
-    /// The portal's failure behind it, for the attempt's row.
-    pub failure: Option<Failure>,
-}
-
 const COLUMNS: &str = "row, id, agent, dialog, operation, content, reply_to, state, attempts, \
-    due_at, accepted_at, failure_code, failure_message, warnings";
+    due_at, accepted_at, finished_at, failure_code, failure_message, warnings, planned, source, format, \
+    target, origin, reaction, remove";
 
-const UNFINISHED: &str = "state IN ('accepted', 'attempting', 'waiting', 'unknown')";
+/// The condition of the partial index over unfinished deliveries, in its words: SQLite uses an
+/// index only for a condition that it can see to be the same.
+pub(super) const UNFINISHED: &str = "state IN ('accepted', 'attempting', 'waiting', 'unknown')";
 
 /// Separates warnings in their column; no warning contains it.
-const WARNING_SEPARATOR: char = '\n';
+pub(super) const WARNING_SEPARATOR: char = '\n';
 
 impl Store {
     /// Commits a delivery, or says what is known of its id. Durable when it returns.
@@ -227,172 +284,69 @@ impl Store {
         })
     }
 
-    /// Begins an attempt at a part and returns the delivery as it then is. INVARIANT: attempt
-    /// before effect; the attempt is committed when this returns.
+    /// Sets the steps of a delivery of which nothing was tried yet.
     ///
     /// # Errors
-    /// [`Error::WrongState`] when it is finished or already being tried.
-    pub fn begin_attempt(&self, row: RowId, part: u32, now: UnixMs) -> Result<()> {
+    /// [`Error::WrongState`] when a step of it is done.
+    pub fn plan(&self, row: RowId, steps: Vec<Draft>) -> Result<()> {
         self.write(move |connection| {
-            change_state(connection, row, Event::Begin)?;
-            insert_attempt(connection, row, part, now)
-        })
-    }
-
-    /// The portal has a part as `message`. With a part left, its attempt begins in the same
-    /// transaction; with the last one the delivery is delivered.
-    ///
-    /// # Errors
-    /// [`Error::WrongState`] when no attempt is running.
-    pub fn part_delivered(
-        &self,
-        row: RowId,
-        part: u32,
-        message: MessageId,
-        next: Option<u32>,
-        now: UnixMs,
-    ) -> Result<()> {
-        self.write(move |connection| {
-            record_part(connection, row, part, message)?;
-            end_attempt(connection, row, None, now)?;
-            match next {
-                Some(next) => {
-                    change_state(connection, row, Event::PartDone)?;
-                    insert_attempt(connection, row, next, now)
-                }
-                None => deliver(connection, row, now),
+            let sql = "SELECT COUNT(*) FROM steps WHERE delivery = ?1 AND done = 1";
+            let done: u32 = connection.query_row(sql, [row.0], |row| row.get(0))?;
+            if done > 0 {
+                return Err(Error::WrongState);
             }
-        })?;
-        if next.is_none() {
-            self.count_unfinished(-1);
-        }
-        Ok(())
-    }
-
-    /// A look into the dialog found a part that an earlier attempt had delivered after all.
-    ///
-    /// # Errors
-    /// [`Error::WrongState`] when the delivery's outcome is not unknown.
-    pub fn part_found(
-        &self,
-        row: RowId,
-        part: u32,
-        message: MessageId,
-        last: bool,
-        now: UnixMs,
-    ) -> Result<()> {
-        self.write(move |connection| {
-            record_part(connection, row, part, message)?;
-            if last { deliver(connection, row, now) } else { Ok(()) }
-        })?;
-        if last {
-            self.count_unfinished(-1);
-        }
-        Ok(())
-    }
-
-    /// A delivery did not get through: it waits, or reaches an end other than delivered.
-    ///
-    /// # Errors
-    /// [`Error::WrongState`] when the event cannot happen now.
-    pub fn set_back(&self, row: RowId, setback: Setback, now: UnixMs) -> Result<State> {
-        let state = self.write(move |connection| {
-            let state = change_state(connection, row, setback.event)?;
-            let failure = setback.failure.as_ref();
-            if !end_attempt(connection, row, failure, now)? && failure.is_some() {
-                // Nothing was being sent: a look-up failed. It counts, so that the next ones come
-                // at growing intervals too.
-                insert_attempt(connection, row, setback.part, now)?;
-                end_attempt(connection, row, failure, now)?;
-            }
-            let finished = state.is_end().then_some(now.0);
-            connection.execute(
-                "UPDATE deliveries SET due_at = ?2, finished_at = ?3, failure_code = ?4, \
-                 failure_message = ?5 WHERE row = ?1",
-                (row.0, setback.due_at.0, finished, &setback.code, &setback.message),
-            )?;
-            Ok(state)
-        })?;
-        if state.is_end() {
-            self.count_unfinished(-1);
-        }
-        Ok(state)
-    }
-
-    /// Adds a warning that the answer will carry.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn add_warning(&self, row: RowId, warning: &str) -> Result<()> {
-        let warning = warning.replace(WARNING_SEPARATOR, " ");
-        self.write(move |connection| {
-            let known: String = connection.query_row(
-                "SELECT warnings FROM deliveries WHERE row = ?1",
-                [row.0],
-                |row| row.get(0),
-            )?;
-            if known.split(WARNING_SEPARATOR).any(|line| line == warning) {
-                return Ok(());
-            }
-            let all = if known.is_empty() { warning } else { format!("{known}\n{warning}") };
-            connection
-                .execute("UPDATE deliveries SET warnings = ?2 WHERE row = ?1", (row.0, &all))?;
+            connection.execute("DELETE FROM steps WHERE delivery = ?1", [row.0])?;
+            insert_steps(connection, row, &steps)?;
+            let sql =
+                "UPDATE deliveries SET planned = 1, source = NULL, format = NULL WHERE row = ?1";
+            connection.execute(sql, [row.0])?;
             Ok(())
         })
     }
 
-    /// The attempts at a part so far that did not deliver it.
+    /// A file was fetched and is on the shelf; its address is not needed any more.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn tries(&self, row: RowId, part: u32) -> Result<Tries> {
-        self.read(|connection| {
-            let sql = "SELECT COUNT(*), MIN(started_at) FILTER (WHERE effect = 'unknown') \
-                       FROM attempts WHERE delivery = ?1 AND part = ?2 AND effect <> 'done'";
-            Ok(connection.query_row(sql, (row.0, part), |row| {
-                let doubt_since = row.get::<_, Option<i64>>(1)?.map(UnixMs);
-                Ok(Tries { failed: row.get(0)?, doubt_since })
-            })?)
-        })
-    }
-
-    /// An attempt is found open that nobody is making: its end could not be recorded, so its
-    /// outcome is unknown.
-    ///
-    /// # Errors
-    /// [`Error::WrongState`] when no attempt is open.
-    pub fn interrupt_attempt(&self, row: RowId, now: UnixMs) -> Result<()> {
-        self.write(move |connection| interrupt(connection, row, now))
-    }
-
-    /// At start: every attempt without an end becomes an unknown outcome that is due now. Returns
-    /// how many deliveries that were.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn interrupt_attempts(&self, now: UnixMs) -> Result<usize> {
+    pub fn file_kept(&self, row: RowId, file: u32, name: &str, bytes: u64) -> Result<()> {
+        let name = name.to_owned();
         self.write(move |connection| {
-            let mut statement =
-                connection.prepare("SELECT row FROM deliveries WHERE state = 'attempting'")?;
-            let rows = statement.query_map([], |row| Ok(RowId(row.get(0)?)))?;
-            let rows: Vec<RowId> = rows.collect::<rusqlite::Result<_>>()?;
-            for row in &rows {
-                interrupt(connection, *row, now)?;
-            }
-            Ok(rows.len())
+            connection.execute(
+                "UPDATE files SET url = NULL, kept = ?3, bytes = ?4 \
+                 WHERE delivery = ?1 AND file = ?2",
+                (row.0, file, &name, i64::try_from(bytes).unwrap_or(i64::MAX)),
+            )?;
+            Ok(())
         })
     }
 
-    /// Whether a message of the portal is one that this connector sent for this agent.
+    /// The uploads of a delivery are lost on the portal and have to be made again.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn is_own_message(&self, agent: &AgentName, message: MessageId) -> Result<bool> {
+    pub fn uploads_lost(&self, row: RowId) -> Result<()> {
+        self.write(move |connection| {
+            connection.execute("UPDATE files SET disk = NULL WHERE delivery = ?1", [row.0])?;
+            let sql = "UPDATE steps SET done = 0 WHERE delivery = ?1 AND kind = 'upload'";
+            connection.execute(sql, [row.0])?;
+            Ok(())
+        })
+    }
+
+    /// Names of the files on the shelf that some delivery may still need: of unfinished ones, and
+    /// of those a person may want to try again.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn wanted_files(&self) -> Result<Vec<String>> {
         self.read(|connection| {
-            let sql = "SELECT 1 FROM parts JOIN deliveries ON deliveries.row = parts.delivery \
-                       WHERE parts.message = ?1 AND deliveries.agent = ?2 LIMIT 1";
-            let mut statement = connection.prepare(sql)?;
-            Ok(statement.exists((message.0, agent.as_str()))?)
+            let sql = format!(
+                "SELECT kept FROM files JOIN deliveries ON deliveries.row = files.delivery \
+                 WHERE kept IS NOT NULL AND ({UNFINISHED} OR state IN ('dead', 'parked'))"
+            );
+            let mut statement = connection.prepare(&sql)?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
         })
     }
 
@@ -415,9 +369,18 @@ pub(super) fn count_unfinished(connection: &Connection) -> Result<i64> {
 }
 
 fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<RowId> {
+    let (planned, source) = match &new.plan {
+        Plan::Ready(_) => (true, None),
+        Plan::Open(text, format) => (false, Some((text.as_str(), format.as_str()))),
+    };
+    let (reaction, remove) = match &new.reaction {
+        Some((reaction, remove)) => (Some(reaction.as_str()), *remove),
+        None => (None, false),
+    };
     connection.execute(
         "INSERT INTO deliveries (id, agent, dialog, operation, content, reply_to, due_at, \
-         accepted_at, warnings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+         accepted_at, warnings, planned, source, format, target, origin, reaction, remove) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         rusqlite::params![
             new.id.as_str(),
             new.agent.as_str(),
@@ -427,92 +390,53 @@ fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<Ro
             new.reply_to.map(|id| id.0),
             now.0,
             new.warnings.join(&WARNING_SEPARATOR.to_string()),
+            planned,
+            source.map(|(text, _)| text),
+            source.map(|(_, format)| format),
+            new.target.message.map(|id| id.0),
+            new.target.origin.map(|row| row.0),
+            reaction,
+            remove,
         ],
     )?;
-    let row = connection.last_insert_rowid();
-    for (number, part) in (0_u32..).zip(&new.parts) {
+    let row = RowId(connection.last_insert_rowid());
+    if let Plan::Ready(steps) = &new.plan {
+        insert_steps(connection, row, steps)?;
+    }
+    for (number, file) in (0_u32..).zip(&new.files) {
+        let (url, kept, bytes) = match &file.source {
+            FileSource::Url(url) => (Some(url), None, None),
+            FileSource::Kept { name, bytes } => (None, Some(name), Some(*bytes)),
+        };
+        let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         connection.execute(
-            "INSERT INTO parts (delivery, part, text, uuid) VALUES (?1, ?2, ?3, ?4)",
-            (row, number, &part.text, &part.uuid),
+            "INSERT INTO files (delivery, file, name, as_file, url, kept, bytes) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (row.0, number, &file.name, file.as_file, url, kept, bytes),
         )?;
     }
-    Ok(RowId(row))
+    Ok(row)
 }
 
-fn record_part(connection: &Writing<'_>, row: RowId, part: u32, message: MessageId) -> Result<()> {
-    connection.execute(
-        "UPDATE parts SET message = ?3 WHERE delivery = ?1 AND part = ?2",
-        (row.0, part, message.0),
-    )?;
-    Ok(())
-}
-
-/// The portal has every part.
-fn deliver(connection: &Writing<'_>, row: RowId, now: UnixMs) -> Result<()> {
-    change_state(connection, row, Event::Done)?;
-    connection.execute(
-        "UPDATE deliveries SET finished_at = ?2, failure_code = NULL, failure_message = NULL \
-         WHERE row = ?1",
-        (row.0, now.0),
-    )?;
-    Ok(())
-}
-
-fn insert_attempt(connection: &Writing<'_>, row: RowId, part: u32, now: UnixMs) -> Result<()> {
-    connection.execute("UPDATE deliveries SET attempts = attempts + 1 WHERE row = ?1", [row.0])?;
-    connection.execute(
-        "INSERT INTO attempts (delivery, attempt, part, started_at) \
-         SELECT row, attempts, ?2, ?3 FROM deliveries WHERE row = ?1",
-        (row.0, part, now.0),
-    )?;
-    Ok(())
-}
-
-fn interrupt(connection: &Writing<'_>, row: RowId, now: UnixMs) -> Result<()> {
-    change_state(connection, row, Event::Interrupt)?;
-    connection.execute("UPDATE deliveries SET due_at = ?2 WHERE row = ?1", (row.0, now.0))?;
-    connection.execute(
-        "UPDATE attempts SET ended_at = ?2, class = 'interrupted', effect = 'unknown' \
-         WHERE delivery = ?1 AND ended_at IS NULL",
-        (row.0, now.0),
-    )?;
-    Ok(())
-}
-
-/// Ends the open attempt; `false` when there is none.
-fn end_attempt(
-    connection: &Writing<'_>,
-    row: RowId,
-    failure: Option<&Failure>,
-    now: UnixMs,
-) -> Result<bool> {
-    let ended = connection.execute(
-        "UPDATE attempts SET ended_at = ?2, class = ?3, code = ?4, effect = ?5 \
-         WHERE delivery = ?1 AND ended_at IS NULL",
-        (
-            row.0,
-            now.0,
-            failure.map(|failure| failure.class.as_str()),
-            failure.map(|failure| failure.code.as_str()),
-            failure.map_or("done", |failure| failure.effect.as_str()),
-        ),
-    )?;
-    Ok(ended > 0)
-}
-
-fn change_state(connection: &Writing<'_>, row: RowId, event: Event) -> Result<State> {
-    let sql = "SELECT state FROM deliveries WHERE row = ?1";
-    let found: Option<String> = connection.query_row(sql, [row.0], |row| row.get(0)).optional()?;
-    let state = found.as_deref().and_then(State::parse).ok_or(Error::WrongState)?;
-    let next = transition(state, event).ok_or(Error::WrongState)?;
-    if next != state {
-        connection
-            .execute("UPDATE deliveries SET state = ?2 WHERE row = ?1", (row.0, next.as_str()))?;
+fn insert_steps(connection: &Writing<'_>, row: RowId, steps: &[Draft]) -> Result<()> {
+    for (number, step) in (0_u32..).zip(steps) {
+        connection.execute(
+            "INSERT INTO steps (delivery, step, kind, text, uuid, message) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (
+                row.0,
+                number,
+                step.kind.as_str(),
+                &step.text,
+                &step.uuid,
+                step.message.map(|id| id.0),
+            ),
+        )?;
     }
-    Ok(next)
+    Ok(())
 }
 
-fn find(
+pub(super) fn find(
     connection: &Connection,
     condition: &str,
     value: impl rusqlite::ToSql,
@@ -521,17 +445,45 @@ fn find(
     let mut statement = connection.prepare(&sql)?;
     let found = statement.query_row([value], |row| Ok(delivery(row))).optional()?;
     let Some(mut found) = found.transpose()? else { return Ok(None) };
-    let mut statement = connection
-        .prepare("SELECT text, uuid, message FROM parts WHERE delivery = ?1 ORDER BY part")?;
-    let parts = statement.query_map([found.row.0], |row| {
-        Ok(Part {
-            text: row.get(0)?,
-            uuid: row.get(1)?,
-            message: row.get::<_, Option<i64>>(2)?.map(MessageId),
-        })
-    })?;
-    found.parts = parts.collect::<rusqlite::Result<_>>()?;
+    read_steps(connection, &mut found)?;
     Ok(Some(found))
+}
+
+/// Reads what belongs to a delivery: its steps, and its files if it can have some.
+fn read_steps(connection: &Connection, found: &mut Delivery) -> Result<()> {
+    let sql = "SELECT kind, text, uuid, message, done FROM steps WHERE delivery = ?1 ORDER BY step";
+    let mut statement = connection.prepare(sql)?;
+    let steps = statement.query_map([found.row.0], |row| {
+        let kind: String = row.get(0)?;
+        Ok(StepKind::parse(&kind)
+            .map(|kind| (kind, row.get(1), row.get(2), row.get(3), row.get(4))))
+    })?;
+    for step in steps {
+        let damaged = || Error::Other(format!("a step of delivery {} is unreadable", found.row));
+        let (kind, text, uuid, message, done) = step?.ok_or_else(damaged)?;
+        let message: Option<i64> = message?;
+        let message = message.map(MessageId);
+        found.steps.push(Step { kind, text: text?, uuid: uuid?, message, done: done? });
+    }
+    let adds_only = found.steps.iter().all(|step| step.kind == StepKind::Add);
+    if found.operation != Operation::Send || (found.planned && adds_only) {
+        return Ok(());
+    }
+    let sql =
+        "SELECT name, as_file, url, kept, bytes, disk FROM files WHERE delivery = ?1 ORDER BY file";
+    let mut statement = connection.prepare(sql)?;
+    let files = statement.query_map([found.row.0], |row| {
+        let source = match (row.get::<_, Option<String>>(2)?, row.get::<_, Option<String>>(3)?) {
+            (_, Some(name)) => {
+                let bytes: Option<i64> = row.get(4)?;
+                FileSource::Kept { name, bytes: bytes.unwrap_or(0).unsigned_abs() }
+            }
+            (url, None) => FileSource::Url(url.unwrap_or_default()),
+        };
+        Ok(LedgerFile { name: row.get(0)?, as_file: row.get(1)?, source, disk: row.get(5)? })
+    })?;
+    found.files = files.collect::<rusqlite::Result<_>>()?;
+    Ok(())
 }
 
 fn unfinished(row: &Row<'_>) -> Result<Unfinished> {
@@ -546,9 +498,9 @@ fn unfinished(row: &Row<'_>) -> Result<Unfinished> {
     })
 }
 
-/// A delivery without its parts.
+/// A delivery without its steps and files.
 fn delivery(row: &Row<'_>) -> Result<Delivery> {
-    let Unfinished { row: number, agent, dialog, .. } = unfinished(row)?;
+    let Unfinished { row: number, agent, dialog, due_at } = unfinished(row)?;
     let damaged = || Error::Other(format!("delivery {number} is unreadable"));
     let id: String = row.get("id")?;
     let operation: String = row.get("operation")?;
@@ -556,6 +508,10 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
     let code: Option<String> = row.get("failure_code")?;
     let message: Option<String> = row.get("failure_message")?;
     let warnings: String = row.get("warnings")?;
+    let (source, format): (Option<String>, Option<String>) =
+        (row.get("source")?, row.get("format")?);
+    let format = format.as_deref().and_then(Format::parse);
+    let (reaction, remove): (Option<String>, bool) = (row.get("reaction")?, row.get("remove")?);
     Ok(Delivery {
         row: number,
         id: DeliveryId::parse(&id).ok_or_else(damaged)?,
@@ -567,8 +523,18 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         state: State::parse(&state).ok_or_else(damaged)?,
         attempts: row.get("attempts")?,
         accepted_at: UnixMs(row.get("accepted_at")?),
+        finished_at: row.get::<_, Option<i64>>("finished_at")?.map(UnixMs),
+        due_at,
         failure: code.map(|code| (code, message.unwrap_or_default())),
         warnings: warnings.split_terminator(WARNING_SEPARATOR).map(str::to_owned).collect(),
-        parts: Vec::new(),
+        planned: row.get("planned")?,
+        source: source.zip(format),
+        target: Target {
+            message: row.get::<_, Option<i64>>("target")?.map(MessageId),
+            origin: row.get::<_, Option<i64>>("origin")?.map(RowId),
+        },
+        reaction: reaction.map(|reaction| (reaction, remove)),
+        steps: Vec::new(),
+        files: Vec::new(),
     })
 }

@@ -7,7 +7,8 @@ use crate::store::Error;
 use crate::store::Result;
 
 /// Every migration in order; the position from 1 is its number.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_start.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001_start.sql"), include_str!("schema/0002_steps.sql")];
 
 /// Applies what is missing.
 ///

@@ -4,10 +4,12 @@
 //! sealed bytes; never a plain token.
 
 pub mod agents;
+pub mod attempts;
 pub mod consents;
 pub mod ledger;
 mod migrate;
 pub mod outbox;
+mod shown;
 mod writer;
 
 use std::fmt;

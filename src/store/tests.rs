@@ -15,10 +15,12 @@ use super::Error;
 use super::Store;
 use super::StoreThread;
 use super::agents::SealedIdentity;
+use super::attempts::Done;
+use super::attempts::Setback;
 use super::ledger::Accepted;
 use super::ledger::NewDelivery;
-use super::ledger::NewPart;
-use super::ledger::Setback;
+use super::ledger::Plan;
+use super::ledger::Target;
 use super::outbox::NewInbound;
 use crate::base::clock::UnixMs;
 use crate::base::threads::Exits;
@@ -35,6 +37,8 @@ use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
+use crate::domain::step::Draft;
+use crate::domain::step::StepKind;
 use crate::limits;
 
 const NOW: UnixMs = UnixMs(1_777_882_807_000);
@@ -98,8 +102,15 @@ fn inbound(message: i64) -> NewInbound {
     }
 }
 
+fn draft(kind: StepKind, text: &str, uuid: &str, message: Option<i64>) -> Draft {
+    let message = message.map(MessageId);
+    Draft { kind, text: text.to_owned(), uuid: uuid.to_owned(), message }
+}
+
 fn delivery(id: &str, parts: usize) -> NewDelivery {
-    let parts = (0..parts).map(|n| NewPart { text: format!("part {n}"), uuid: format!("u{n}") });
+    let steps = (0..parts)
+        .map(|n| draft(StepKind::Add, &format!("part {n}"), &format!("u{n}"), None))
+        .collect();
     NewDelivery {
         id: DeliveryId::parse(id).expect("an id"),
         agent: mira(),
@@ -107,9 +118,16 @@ fn delivery(id: &str, parts: usize) -> NewDelivery {
         operation: Operation::Send,
         content: [7; 32],
         reply_to: None,
-        parts: parts.collect(),
+        plan: Plan::Ready(steps),
+        target: Target::default(),
+        reaction: None,
+        files: Vec::new(),
         warnings: vec!["one".into(), "two".into()],
     }
+}
+
+fn added(message: i64) -> Done {
+    Done { message: Some(MessageId(message)), disk: None }
 }
 
 fn accept(store: &Store, id: &str, parts: usize) -> RowId {
@@ -238,25 +256,25 @@ fn cursor_and_messages_change_together_and_known_messages_are_passed_over() {
 }
 
 #[test]
-fn a_delivery_goes_through_its_parts() {
+fn a_delivery_goes_through_its_steps() {
     let dir = Dir::new();
     let (store, _thread) = dir.open();
     let row = accept(&store, "d-1", 2);
     assert_eq!(store.unfinished(), 1);
     assert_eq!(store.begin_attempt(row, 0, NOW), Ok(()));
     assert_eq!(store.begin_attempt(row, 0, NOW), Err(Error::WrongState), "one at a time");
-    store.part_delivered(row, 0, MessageId(70), Some(1), NOW).expect("first part");
-    assert_eq!(store.delivery(row).expect("reads").expect("there").next_part(), Some(1));
-    store.part_delivered(row, 1, MessageId(71), None, NOW).expect("last part");
+    store.step_done(row, 0, added(70), Some(1), NOW).expect("first step");
+    assert_eq!(store.delivery(row).expect("reads").expect("there").next_step(), Some(1));
+    store.step_done(row, 1, added(71), None, NOW).expect("last step");
     let found = store.delivery(row).expect("reads").expect("there");
-    assert_eq!((found.state, found.attempts, found.next_part()), (State::Delivered, 2, None));
+    assert_eq!((found.state, found.attempts, found.next_step()), (State::Delivered, 2, None));
     assert_eq!(found.messages(), [MessageId(70), MessageId(71)]);
     assert_eq!(found.warnings, ["one", "two"]);
     assert_eq!(store.unfinished(), 0);
     let other = AgentName::parse("other").expect("a name");
-    assert_eq!(store.is_own_message(&mira(), MessageId(71)), Ok(true));
-    assert_eq!(store.is_own_message(&mira(), MessageId(72)), Ok(false));
-    assert_eq!(store.is_own_message(&other, MessageId(71)), Ok(false), "sent for somebody else");
+    assert_eq!(store.uuid_of_own(&mira(), MessageId(71)), Ok(Some("u1".to_owned())));
+    assert_eq!(store.uuid_of_own(&mira(), MessageId(72)), Ok(None));
+    assert_eq!(store.uuid_of_own(&other, MessageId(71)), Ok(None), "sent for somebody else");
     assert!(store.unfinished_after(RowId(0), 10).expect("reads").is_empty());
 }
 
@@ -266,7 +284,7 @@ fn the_same_id_is_a_replay_or_a_conflict() {
     let (store, _thread) = dir.open();
     let row = accept(&store, "d-1", 1);
     let again = store.accept(delivery("d-1", 1), 100, NOW).expect("known");
-    assert!(matches!(again, Accepted::Same(known) if known.row == row && known.parts.len() == 1));
+    assert!(matches!(again, Accepted::Same(known) if known.row == row && known.steps.len() == 1));
     let other = NewDelivery { content: [8; 32], ..delivery("d-1", 1) };
     assert!(matches!(store.accept(other, 100, NOW).expect("known"), Accepted::Conflict));
     assert!(matches!(store.accept(delivery("d-2", 1), 1, NOW).expect("full"), Accepted::Full));
@@ -280,7 +298,7 @@ fn a_setback_waits_or_ends() {
     let (store, _thread) = dir.open();
     let row = accept(&store, "d-1", 1);
     let setback = |event| Setback {
-        part: 0,
+        step: 0,
         event,
         due_at: UnixMs(NOW.0 + 9),
         code: "unavailable".into(),
@@ -343,7 +361,7 @@ fn many_writers_share_commits_and_each_gets_its_own_answer() {
                     store.begin_attempt(row, 0, NOW).expect("begins");
                     // A failing neighbour in the same group must not undo anybody.
                     assert_eq!(store.begin_attempt(row, 0, NOW), Err(Error::WrongState));
-                    store.part_delivered(row, 0, MessageId(row.0), None, NOW).expect("done");
+                    store.step_done(row, 0, added(row.0), None, NOW).expect("done");
                 }
             });
         }
@@ -459,7 +477,7 @@ fn a_newer_or_damaged_file_is_refused_untouched() {
     file.pragma_update(None, "user_version", 99).expect("pretends");
     drop(file);
     let before = fs::read(&path).expect("reads");
-    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 1 }));
+    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 2 }));
     assert_eq!(fs::read(&path).expect("reads"), before);
     fs::write(&path, b"this is no database at all, whatever its name says").expect("damages");
     assert_eq!(open(&dir.0).err(), Some(Error::Corrupt));

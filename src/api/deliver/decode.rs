@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::api::deliver::operation;
 use crate::api::deliver::wait;
 use crate::api::problem::Problem;
 use crate::base::json;
@@ -15,11 +16,10 @@ use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::ExternalId;
-use crate::domain::ids::MessageId;
 use crate::http::Request;
-use crate::limits;
 use crate::markup::Format;
 use crate::outbound::DeliverRequest;
+use crate::outbound::shelf::Kept;
 
 /// Fields of other channels that this one cannot honour; named in the answer's warnings.
 const IGNORED: &[&str] = &["buttons", "keyboard", "thread_id", "poll"];
@@ -32,29 +32,27 @@ pub(super) struct DeliverCall {
     pub(super) respond_async: bool,
 }
 
-/// Reads a Deliver call.
-pub(super) fn deliver(request: &Request) -> Result<DeliverCall, Problem> {
+/// The file that a value stands for, of those that were taken out of a call.
+pub(super) type Find<'a> = &'a dyn Fn(&str) -> Option<Kept>;
+
+/// Reads a Deliver call whose files were taken out of it.
+pub(super) fn deliver(request: &Request, find: Find<'_>) -> Result<DeliverCall, Problem> {
     let body = Fields(object(request)?);
     let id = id(&body, request)?;
     let (agent, dialog) = target(&body)?;
-    let operation = operation(&body)?;
-    let text = body.text("text")?.unwrap_or_default();
-    if text.len() > limits::DELIVERY_TEXT_BYTES_MAX {
-        let most = limits::DELIVERY_TEXT_BYTES_MAX;
-        return Err(Problem::invalid(format!("text: longer than {most} bytes; send it in pieces")));
-    }
-    if operation == Operation::Send && body.get("media").is_some_and(is_filled) {
-        return Err(Problem::new(501, "unimplemented", "media: this version sends text only"));
-    }
-    if operation == Operation::Send && text.trim().is_empty() {
-        return Err(Problem::invalid("text: missing or empty"));
-    }
+    let operation = operation::operation(&body)?;
+    let media = operation::media(&body, operation, find)?;
+    let text = operation::text(&body, operation, &media)?;
+    let (reaction, remove) = operation::reaction(&body, operation)?;
     let asked_ms = request.header("connect-timeout-ms").map(|text| {
         let digits = text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit());
         let parsed = if digits { text.parse::<u64>().ok() } else { None };
         parsed.ok_or_else(|| Problem::invalid("Connect-Timeout-Ms: not a number of milliseconds"))
     });
     let ignored = IGNORED.iter().filter(|field| body.get(field).is_some_and(is_filled));
+    let ignored = ignored.map(|field| format!("{field} is not supported here"));
+    let files = operation != Operation::Send && body.get("media").is_some_and(is_filled);
+    let files = files.then(|| format!("media is not sent with {}", operation.as_str()));
     let request_fields = DeliverRequest {
         id,
         agent,
@@ -62,8 +60,12 @@ pub(super) fn deliver(request: &Request) -> Result<DeliverCall, Problem> {
         operation,
         text,
         format: format(&body)?,
-        reply_to: reply_to(&body)?,
-        warnings: ignored.map(|field| format!("{field} is not supported here")).collect(),
+        reply_to: operation::message(&body, "reply_to")?.filter(|_| operation == Operation::Send),
+        target: operation::target(&body, operation)?,
+        reaction,
+        remove,
+        media,
+        warnings: ignored.chain(files).collect(),
     };
     Ok(DeliverCall {
         request: request_fields,
@@ -97,17 +99,23 @@ fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
 }
 
 /// The fields of a body under either spelling.
-struct Fields(Map<String, Value>);
+pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
-    fn get(&self, name: &str) -> Option<&Value> {
+    /// The fields of an object.
+    pub(super) fn of(object: Map<String, Value>) -> Fields {
+        Fields(object)
+    }
+
+    /// A field that is there and not null.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         let filled = |key: &str| self.0.get(key).filter(|value| !value.is_null());
         filled(name).or_else(|| filled(&camel(name)))
     }
 
     /// A text field; a whole number is read as its text. Others are refused: beyond 64 bits they
     /// are rounded, and two ids that round to the same would be taken for one.
-    fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let text = json::text(value).filter(|_| !value.is_f64());
         text.map(Some).ok_or_else(|| {
@@ -116,7 +124,7 @@ impl Fields {
     }
 
     /// The lower-case word of an enum in either form: `send` or `OPERATION_SEND`.
-    fn word(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(super) fn word(&self, name: &str) -> Result<Option<String>, Problem> {
         let word = self.text(name)?.filter(|word| !word.is_empty());
         let prefix = format!("{name}_");
         Ok(word.map(|word| {
@@ -138,7 +146,8 @@ fn camel(name: &str) -> String {
     camel
 }
 
-fn is_filled(value: &Value) -> bool {
+/// Whether a field says anything.
+pub(super) fn is_filled(value: &Value) -> bool {
     match value {
         Value::Array(list) => !list.is_empty(),
         Value::String(text) => !text.is_empty(),
@@ -173,18 +182,6 @@ fn target(body: &Fields) -> Result<(AgentName, DialogId), Problem> {
     ))
 }
 
-fn operation(body: &Fields) -> Result<Operation, Problem> {
-    match body.word("operation")?.as_deref() {
-        None | Some("unspecified" | "0" | "1") => Ok(Operation::Send),
-        Some("2") => Ok(Operation::Edit),
-        Some("3") => Ok(Operation::Delete),
-        Some("4") => Ok(Operation::React),
-        Some("5") => Ok(Operation::Typing),
-        Some(word) => Operation::parse(word)
-            .ok_or_else(|| Problem::invalid("operation: one of send, edit, delete, react, typing")),
-    }
-}
-
 fn format(body: &Fields) -> Result<Format, Problem> {
     match body.word("format")?.as_deref() {
         None | Some("unspecified" | "markdown" | "0" | "1") => Ok(Format::Markdown),
@@ -192,13 +189,6 @@ fn format(body: &Fields) -> Result<Format, Problem> {
         Some("bbcode" | "3") => Ok(Format::Bbcode),
         Some(_) => Err(Problem::invalid("format: one of markdown, plain, bbcode")),
     }
-}
-
-fn reply_to(body: &Fields) -> Result<Option<MessageId>, Problem> {
-    let text = body.text("reply_to")?.filter(|text| !text.is_empty());
-    let Some(text) = text else { return Ok(None) };
-    let id = text.parse::<i64>().ok().filter(|id| *id > 0);
-    id.map(|id| Some(MessageId(id))).ok_or_else(|| Problem::invalid("reply_to: a message id"))
 }
 
 fn prefers_async(request: &Request) -> bool {

@@ -40,17 +40,15 @@ pub(super) struct InlinedFiles {
     files: Vec<Inlined>,
 }
 
-#[allow(dead_code, reason = "decode does not know media yet")]
 impl InlinedFiles {
     /// The file that a value of the small JSON stands for.
     pub(super) fn find(&self, value: &str) -> Option<&Kept> {
         self.files.iter().find(|file| file.reference == value).map(|file| &file.kept)
     }
 
-    /// The same for good: whoever takes it removes it. One file can be taken once.
-    pub(super) fn take(&mut self, value: &str) -> Option<Kept> {
-        let at = self.files.iter().position(|file| file.reference == value)?;
-        Some(self.files.swap_remove(at).kept)
+    /// A file, by its name on the shelf, is somebody else's from now on.
+    pub(super) fn hand_over(&mut self, name: &str) {
+        self.files.retain(|file| file.kept.name != name);
     }
 }
 

@@ -1,5 +1,5 @@
 //! The story of the demo, scene by scene: consent, a question and its answer, a mention, a repeated
-//! Deliver, and `kill -9` in the middle of both directions. Every claim is checked on the model's
+//! Deliver, changes of what was said, and `kill -9` in the middle of both directions. Every claim is checked on the model's
 //! side: what the portal shows, what the gateway got.
 
 use std::path::PathBuf;
@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
 
 use crate::cli::demo::narrate::Narrator;
 use crate::sim::Fault;
@@ -17,6 +20,10 @@ use crate::sim::gateway::Inbound;
 use crate::sim::stage;
 use crate::sim::stage::Connector;
 use crate::sim::stage::Stage;
+
+/// A picture of one point.
+pub(super) const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDw\
+    ADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// The model's agent: what it knows about invoices, and an echo for everything else.
 pub(in crate::cli) fn scripted_agent(inbound: &Inbound) -> Option<String> {
@@ -78,6 +85,7 @@ impl<'n, 's> Walk<'n, 's> {
         self.question()?;
         self.mention()?;
         self.repeat()?;
+        self.change()?;
         self.kill_in_delivery()?;
         self.kill_in_relay()
     }
@@ -163,6 +171,47 @@ impl<'n, 's> Walk<'n, 's> {
         Ok(())
     }
 
+    fn change(&mut self) -> Result<(), String> {
+        self.narrator.scene("The agent edits, reacts, sends a picture and takes words back");
+        let question = self.write("Two or three?")?;
+        self.answered(3)?;
+        let first = self.call(json!({ "delivery_id": "c-1", "text": "It is *two*." }))?;
+        let edit = json!({ "delivery_id": "c-2", "operation": "edit",
+            "target_delivery_id": "c-1", "text": "It is **three**." });
+        let edited = self.call(edit)?;
+        let reaction = json!({ "delivery_id": "c-3", "operation": "react",
+            "message_id": question, "reaction": "👍" });
+        let reacted = self.call(reaction)?;
+        let media = json!([{ "name": "three.png", "data": PICTURE }]);
+        let picture = self.call(json!({ "delivery_id": "c-4", "text": "See:", "media": media }))?;
+        let gone = self.call(json!({ "delivery_id": "c-5", "text": "Never mind" }))?;
+        let delete = json!({ "delivery_id": "c-6", "operation": "delete",
+            "target_delivery_id": "c-5" });
+        let deleted = self.call(delete)?;
+        self.narrator.hops(&self.stage.network);
+        let shown = self.stage.portal.shown(self.private);
+        let of = |answer: &client::Response| {
+            let id = answer.json()["message_ids"][0].as_str().and_then(|id| id.parse().ok());
+            shown.iter().find(|message| Some(message.id) == id).cloned()
+        };
+        let same = first.json()["message_ids"] == edited.json()["message_ids"];
+        let three = of(&first).is_some_and(|shown| shown.edited && shown.text.contains("three"));
+        self.narrator.claim("the edit is shown in the same message", same && three);
+        let liked = shown.iter().any(|shown| shown.id == question && !shown.reactions.is_empty());
+        self.narrator.claim("Olaf's question has the thumb", reacted.status == 200 && liked);
+        let one = of(&picture).is_some_and(|shown| shown.files.len() == 1 && shown.text == "See:");
+        self.narrator.claim("picture and caption are one message", one);
+        let placeholder = of(&gone).is_some_and(|shown| shown.deleted);
+        self.narrator.claim("of what was deleted a placeholder stays", placeholder);
+        if deleted.status == 200 { Ok(()) } else { Err(deleted.text().to_owned()) }
+    }
+
+    /// A Deliver call for Olaf's dialog with the agent.
+    fn call(&self, mut body: Value) -> Result<client::Response, String> {
+        body["external_id"] = json!(format!("helper/{}", self.stage.olaf));
+        self.connector.deliver(&body, &[("X-AIHummer-Inbound-Secret", stage::SECRET)])
+    }
+
     fn kill_in_delivery(&mut self) -> Result<(), String> {
         self.narrator.scene("kill -9 while the portal stores the agent's message");
         let text = "Please repeat after me";
@@ -175,7 +224,7 @@ impl<'n, 's> Walk<'n, 's> {
         self.narrator.line("Olaf, meanwhile", while_down);
         self.write(while_down)?;
         self.restart()?;
-        self.answered(4)?;
+        self.answered(5)?;
         self.narrator.hops(&self.stage.network);
         let answers = self.stage.said_by_agent(self.private);
         let shown = |text: &str| answers.iter().filter(|answer| answer.contains(text)).count();
@@ -193,7 +242,7 @@ impl<'n, 's> Walk<'n, 's> {
         self.write(text)?;
         self.narrator.until("the kill", || killed.load(Ordering::SeqCst))?;
         self.restart()?;
-        self.answered(5)?;
+        self.answered(6)?;
         self.narrator.hops(&self.stage.network);
         let inbound = self.stage.gateway.inbound();
         let keys: Vec<&str> = inbound

@@ -1,11 +1,13 @@
 //! What `demo` and `sim` have in common while they stay up: a directory that goes with them, what
-//! to type, and every new message of the chats shown. Knows the model, not the connector.
+//! to type, and every new or changed message of the chats shown. Knows the model, not the connector.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use std::path::PathBuf;
 
 use crate::base::crypto;
+use crate::cli::demo::walk::PICTURE;
+use crate::sim::Shown;
 use crate::sim::messenger::scene::client_text;
 use crate::sim::stage;
 use crate::sim::stage::Stage;
@@ -47,54 +49,93 @@ pub(in crate::cli) fn employee_token(stage: &Stage) -> Result<String, String> {
 /// What to type: writing as an employee, and letting the agent speak. `deliver` is where the
 /// connector takes Deliver calls.
 pub(in crate::cli) fn to_type(stage: &Stage, token: &str, deliver: &str) -> String {
-    format!(
+    let calls = [
+        ("say something (again with the same delivery_id: once only)",
+            r#""delivery_id":"try-1","text":"**Hello** from curl""#.to_owned()),
+        ("edit it",
+            r#""delivery_id":"try-2","operation":"edit","target_delivery_id":"try-1","text":"Hello *again*""#.to_owned()),
+        ("react to it",
+            r#""delivery_id":"try-3","operation":"react","target_delivery_id":"try-1","reaction":"fire""#.to_owned()),
+        ("attach a picture",
+            format!(r#""delivery_id":"try-4","text":"See:","media":[{{"name":"dot.png","data":"{PICTURE}"}}]"#)),
+        ("take the first one back",
+            r#""delivery_id":"try-5","operation":"delete","target_delivery_id":"try-1""#.to_owned()),
+    ];
+    let mut told = format!(
         "Olaf writes to the agent:\n\n  \
          curl -s {portal}/rest/im.message.add -H 'Content-Type: application/json' \\\n    \
          -d '{{\"auth\":\"{token}\",\"DIALOG_ID\":\"{mira}\",\"MESSAGE\":\"What about invoice 4712?\"}}'\n\n\
-         The gateway lets the agent say something (again with the same delivery_id: once only):\n\n  \
-         curl -s {deliver} \\\n    \
-         -H 'Content-Type: application/json' -H 'X-AIHummer-Inbound-Secret: {secret}' \\\n    \
-         -d '{{\"delivery_id\":\"try-1\",\"external_id\":\"helper/{olaf}\",\"text\":\"**Hello** from curl\"}}'\n\n\
-         New messages appear here; Ctrl-C ends it.\n\n",
+         The gateway lets the agent speak:\n\n  \
+         deliver() {{ curl -s {deliver} -H 'Content-Type: application/json' \\\n    \
+         -H 'X-AIHummer-Inbound-Secret: {secret}' -d \"$1\"; echo; }}\n",
         portal = stage.portal.url(),
         mira = stage.mira,
         secret = stage::SECRET,
-        olaf = stage.olaf,
-    )
+    );
+    for (what, fields) in calls {
+        let target = format!("helper/{}", stage.olaf);
+        told.push_str(&format!(
+            "\n  # {what}\n  deliver '{{\"external_id\":\"{target}\",{fields}}}'\n"
+        ));
+    }
+    told.push_str("\nWhat is new in the dialogs appears here; Ctrl-C ends it.\n\n");
+    told
 }
 
-/// Who has seen which messages.
+/// What was seen of which messages.
 pub(in crate::cli) struct Watch<'a> {
     stage: &'a Stage,
     /// Title and id.
     chats: Vec<(&'static str, u64)>,
-    seen: HashSet<u64>,
+    seen: HashMap<u64, Shown>,
 }
 
 impl<'a> Watch<'a> {
     /// Watches these chats; what is in them already is not news.
     pub(in crate::cli) fn new(stage: &'a Stage, chats: Vec<(&'static str, u64)>) -> Watch<'a> {
-        let mut watch = Watch { stage, chats, seen: HashSet::new() };
+        let mut watch = Watch { stage, chats, seen: HashMap::new() };
         watch.news();
         watch
     }
 
-    /// What was written since the last time, a line for each message.
+    /// What was written or changed since the last time, a line for each.
     pub(in crate::cli) fn news(&mut self) -> String {
         let mut lines = String::new();
         for (title, chat) in &self.chats {
             for message in self.stage.portal.shown(*chat) {
-                if self.seen.insert(message.id) {
-                    let author = match message.author {
-                        user if user == self.stage.olaf => "Olaf",
-                        user if user == self.stage.mira => "Mira (the agent)",
-                        _ => "system",
-                    };
-                    let text = client_text(&message.text).replace('\n', "\n      ");
-                    lines.push_str(&format!("  [{title}] {author}: {text}\n"));
+                let known = self.seen.insert(message.id, message.clone());
+                if known.as_ref() != Some(&message) {
+                    let change = told(&message, known.as_ref());
+                    let author = self.name(message.author);
+                    lines.push_str(&format!("  [{title}] {author} {change}\n"));
                 }
             }
         }
         lines
+    }
+
+    fn name(&self, user: u64) -> &'static str {
+        match user {
+            user if user == self.stage.olaf => "Olaf",
+            user if user == self.stage.mira => "Mira (the agent)",
+            _ => "system",
+        }
+    }
+}
+
+/// A message as it is now, and what became of it if it was known.
+fn told(message: &Shown, known: Option<&Shown>) -> String {
+    let mut text = client_text(&message.text).replace('\n', "\n      ");
+    for file in &message.files {
+        text.push_str(&format!(" [{}, {} bytes]", file.name, file.size));
+    }
+    for (_, code) in &message.reactions {
+        text.push_str(&format!(" ({code})"));
+    }
+    match known {
+        _ if message.deleted => format!("deleted {}: {text}", message.id),
+        None => format!("({}): {text}", message.id),
+        Some(known) if known.text != message.text => format!("edited {}: {text}", message.id),
+        Some(_) => format!("({}) is now: {text}", message.id),
     }
 }

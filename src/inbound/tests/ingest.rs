@@ -17,6 +17,8 @@ use crate::domain::ids::UserId;
 use crate::domain::message::ChatKind;
 use crate::domain::message::Message;
 use crate::domain::message::Sender;
+use crate::domain::step::Draft;
+use crate::domain::step::StepKind;
 use crate::inbound::ingest::Ingest;
 use crate::inbound::ingest::Reader;
 use crate::inbound::ingest::SenderPrefix;
@@ -25,9 +27,11 @@ use crate::inbound::tests::support::Desk;
 use crate::inbound::tests::support::NOW;
 use crate::inbound::tests::support::name;
 use crate::store;
+use crate::store::attempts::Done;
 use crate::store::ledger::Accepted;
 use crate::store::ledger::NewDelivery;
-use crate::store::ledger::NewPart;
+use crate::store::ledger::Plan;
+use crate::store::ledger::Target;
 use crate::store::outbox::InboundRow;
 
 const MIRA: UserId = UserId(57);
@@ -235,13 +239,22 @@ fn a_reply_to_the_agents_own_message_addresses_that_agent() {
             operation: Operation::Send,
             content: [0; 32],
             reply_to: None,
-            parts: vec![NewPart { text: "hi".to_owned(), uuid: agent.to_owned() }],
+            plan: Plan::Ready(vec![Draft {
+                kind: StepKind::Add,
+                text: "hi".to_owned(),
+                uuid: agent.to_owned(),
+                message: None,
+            }]),
+            target: Target::default(),
+            reaction: None,
+            files: Vec::new(),
             warnings: Vec::new(),
         };
         let accepted = desk.store.accept(delivery, 10, NOW).expect("accepts");
         let Accepted::New(row) = accepted else { panic!("{accepted:?}") };
         desk.store.begin_attempt(row, 0, NOW).expect("begins");
-        desk.store.part_delivered(row, 0, MessageId(id), None, NOW).expect("delivered");
+        let done = Done { message: Some(MessageId(id)), disk: None };
+        desk.store.step_done(row, 0, done, None, NOW).expect("delivered");
     }
     let reply = |id, target| {
         let mut reply = group(id, "thanks");

@@ -119,6 +119,7 @@ impl Scene {
             registry,
             gateway: client_with(&url, SECRET),
             options,
+            asked: Arc::new(|_, _, _| {}),
             exits,
         })
         .expect("starts")

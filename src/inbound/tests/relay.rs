@@ -45,7 +45,8 @@ fn start(desk: &Desk, gateway: Gateway) -> Running {
     let (trigger, stop) = Stop::new();
     let (notes, noted) = crossbeam_channel::bounded(4);
     let store = desk.store.clone();
-    let parts = RelayParts { store, gateway: Arc::new(gateway), gate: Arc::clone(&gate), stop };
+    let (gateway, gate_of) = (Arc::new(gateway), Arc::clone(&gate));
+    let parts = RelayParts { store, gateway, gate: gate_of, asked: Arc::new(|_, _, _| {}), stop };
     let exits = Exits::new().0;
     let threads = kicked.into_iter().enumerate().map(|(number, kicked)| {
         let noted = if number == 0 { noted.clone() } else { crossbeam_channel::never() };

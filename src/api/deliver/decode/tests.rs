@@ -6,12 +6,15 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::DeliverCall;
-use super::deliver;
+use crate::api::problem::Problem;
 use crate::domain::delivery::Operation;
+use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::http::Method;
 use crate::http::Request;
 use crate::markup::Format;
+use crate::outbound::Aim;
+use crate::outbound::shelf::Kept;
 
 fn request(body: &str, headers: &[(&str, &str)]) -> Request {
     let mut all = vec![("Content-Type".to_owned(), "application/json".to_owned())];
@@ -23,6 +26,15 @@ fn request(body: &str, headers: &[(&str, &str)]) -> Request {
         headers: all,
         body: body.as_bytes().to_vec().into(),
     }
+}
+
+fn deliver(request: &Request) -> Result<DeliverCall, Problem> {
+    super::deliver(request, &|reference| (reference == "ref-0").then(|| kept(0)))
+}
+
+/// A file on the shelf.
+fn kept(bytes: u64) -> Kept {
+    Kept { name: "k".to_owned(), bytes, sha256: [0; 32] }
 }
 
 fn read(body: &Value) -> Result<DeliverCall, (u16, &'static str, String)> {
@@ -115,8 +127,87 @@ fn every_mistake_is_told_with_its_field() {
         assert_eq!((status, code), (400, "invalid_argument"), "{field}");
         assert!(message.starts_with(&format!("{field}:")), "{message}");
     }
-    let (status, code, _) = read(&with("media", json!([{"name": "a"}]))).expect_err("media");
-    assert_eq!((status, code), (501, "unimplemented"));
+}
+
+/// A call of another operation than send.
+fn on(operation: &str, fields: &Value) -> Value {
+    let mut body = with("operation", json!(operation));
+    for (name, value) in fields.as_object().expect("an object") {
+        body[name] = value.clone();
+    }
+    body
+}
+
+#[test]
+fn operations_on_messages_say_which() {
+    let edit = read(&on("edit", &json!({"message_id": "70415"}))).expect("reads").request;
+    assert_eq!(edit.target, Some(Aim::Message(MessageId(70415))));
+    let delete = on("OPERATION_DELETE", &json!({"targetDeliveryId": "d-0", "text": "unused"}));
+    let delete = read(&delete).expect("reads").request;
+    let id = DeliveryId::parse("d-0").expect("an id");
+    assert_eq!((delete.target, delete.text.as_str()), (Some(Aim::Delivery(id)), ""));
+    let react = on("react", &json!({"message_id": 7, "reaction": "❤️", "remove": true}));
+    let react = read(&react).expect("reads").request;
+    assert_eq!((react.reaction.as_str(), react.remove), ("redHeart", true));
+    let typing = read(&on("typing", &json!({}))).expect("reads").request;
+    assert_eq!((typing.operation, typing.target), (Operation::Typing, None));
+    // A send acts on nothing, whatever it says.
+    let send = read(&with("message_id", json!(7))).expect("reads").request;
+    assert_eq!(send.target, None);
+    let media = on("edit", &json!({"message_id": 7, "media": [{"name": "a.txt"}]}));
+    assert_eq!(read(&media).expect("reads").request.warnings, ["media is not sent with edit"]);
+}
+
+#[test]
+fn every_mistake_in_an_operation_is_told_with_its_field() {
+    let cases = [
+        (on("edit", &json!({})), "message_id"),
+        (on("delete", &json!({"message_id": 0})), "message_id"),
+        (on("delete", &json!({"message_id": "70415a"})), "message_id"),
+        (on("react", &json!({"reaction": "like"})), "message_id"),
+        (on("edit", &json!({"message_id": 7, "target_delivery_id": "d-0"})), "message_id"),
+        (on("edit", &json!({"target_delivery_id": "a\nb"})), "target_delivery_id"),
+        (on("edit", &json!({"message_id": 7, "text": " "})), "text"),
+        (on("react", &json!({"message_id": 7})), "reaction"),
+        (on("react", &json!({"message_id": 7, "reaction": "[b]"})), "reaction"),
+    ];
+    for (body, field) in cases {
+        let (status, code, message) = read(&body).expect_err(field);
+        assert_eq!((status, code), (400, "invalid_argument"), "{field}");
+        assert!(message.starts_with(&format!("{field}:")), "{message}");
+    }
+}
+
+#[test]
+fn files_are_named_and_come_from_one_place() {
+    let url = "https://files.example/a.png?sig=x";
+    let call = read(&with("media", json!([{"name": "a.png", "url": url, "as_file": true}])));
+    let media = call.expect("reads").request.media;
+    assert!(media[0].as_file && media[0].name == "a.png", "{media:?}");
+    let alone = json!({"delivery_id": "d-1", "external_id": "helper/12",
+        "media": [{"name": "a.png", "url": url}]});
+    assert!(read(&alone).is_ok(), "a file needs no text");
+    let many: Vec<Value> =
+        (0..11).map(|n| json!({"name": format!("{n}.txt"), "url": url})).collect();
+    let cases = [
+        (json!("a.png"), "media:"),
+        (json!(many), "media:"),
+        (json!([7]), "media[0]:"),
+        (json!([{"url": url}]), "media[0].name:"),
+        (json!([{"name": "a/b", "url": url}]), "media[0].name:"),
+        (json!([{"name": "a", "url": url}, {"name": "0", "url": url}]), "media[1].name:"),
+        (json!([{"name": "a"}]), "media[0].url:"),
+        (json!([{"name": "a", "url": url, "data": "aGk="}]), "media[0].url:"),
+        (json!([{"name": "a", "url": "not an address"}]), "media[0].url:"),
+        (json!([{"name": "a", "url": ["x"]}]), "media[0].url:"),
+        (json!([{"name": "a", "data": "no such file was taken out"}]), "media[0].data:"),
+        (json!([{"name": "a", "data": "ref-0"}]), "media[0].data:"),
+    ];
+    for (media, begins) in cases {
+        let (status, code, message) = read(&with("media", media)).expect_err(begins);
+        assert_eq!((status, code), (400, "invalid_argument"), "{begins}");
+        assert!(message.starts_with(begins), "{message}");
+    }
 }
 
 #[test]

@@ -192,7 +192,9 @@ fn restore(stand: &Stand, files: &mut InlinedFiles, value: &mut Value) -> usize 
         value => match stand.content(files, value) {
             None => 0,
             Some(content) => {
-                let kept = files.take(value.as_str().unwrap_or_default()).expect("found before");
+                let reference = value.as_str().unwrap_or_default();
+                let kept = files.find(reference).expect("found before").clone();
+                files.hand_over(&kept.name);
                 stand.shelf.remove(&kept.name);
                 *value = json!(STANDARD.encode(content));
                 1
@@ -266,10 +268,11 @@ fn of_a_field_that_stands_twice_the_last_counts_and_nothing_stays() {
     assert_eq!(stand.left(), 3);
     let reference = value["media"][0]["data"].as_str().expect("a text").to_owned();
     assert_eq!(stand.content(&files, &value["media"][0]["data"]), Some(b"AD".to_vec()));
-    let kept = files.take(&reference).expect("it is there");
-    assert_eq!(files.take(&reference), None, "a file is taken once");
+    let kept = files.find(&reference).expect("it is there").clone();
+    files.hand_over(&kept.name);
+    assert_eq!(files.find(&reference), None, "a file is handed over once");
     drop(files);
-    assert_eq!(stand.left(), 1, "what was taken stays, the rest goes");
+    assert_eq!(stand.left(), 1, "what was handed over stays, the rest goes");
     stand.shelf.remove(&kept.name);
 }
 
