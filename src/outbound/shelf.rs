@@ -7,10 +7,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::fs::Permissions;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -47,6 +49,8 @@ impl Shelf {
     pub fn open(state_dir: &Path) -> io::Result<Shelf> {
         let directory = state_dir.join(DIRECTORY);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        // The umask may have taken bits away that we need ourselves.
+        fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
         Ok(Shelf { directory })
     }
 
@@ -58,6 +62,7 @@ impl Shelf {
         let name = crypto::hex(&crypto::random::<16>());
         let path = self.directory.join(format!("{name}{UNFINISHED}"));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
         let directory = self.directory.clone();
         let digest = Digest::new();
         Ok(Filling { directory, name, path: Some(path), file, digest, bytes: 0, bytes_max })
@@ -163,7 +168,7 @@ mod tests {
     use std::fs;
     use std::io::ErrorKind;
     use std::io::Write;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     use super::Shelf;

@@ -7,11 +7,17 @@ use std::path::Path;
 use crate::support::TempDir;
 use crate::support::scene::Scene;
 
-/// The files of a directory that has no directories in it.
+/// A directory and what is in it.
 fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("there");
     for entry in fs::read_dir(from).expect("directory is readable") {
         let entry = entry.expect("entry is readable");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(path, to).expect("copied");
+        }
     }
 }
 

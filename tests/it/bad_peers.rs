@@ -175,6 +175,8 @@ fn a_renewal_goes_on_after_an_odd_answer() {
 #[test]
 fn a_message_is_shown_once_whatever_the_portal_answers() {
     in_lanes(faults(), |scene, connector, fault, number| {
+        // Whose message shows that the portal keeps UUIDs; or a lost one would be waited for.
+        scene.portal.write_to(scene.olaf, scene.mira, "good morning").expect("writes");
         plan(scene, ServerKind::Portal, "/rest/im.message.add", fault);
         // What is looked up after it meets the same.
         scene.network.plan(When::first("/rest/im.dialog.messages.get"), fault.clone());

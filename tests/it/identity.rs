@@ -515,7 +515,8 @@ fn files_are_private_whatever_the_umask() {
         assert_eq!(mode(&dir), 0o700, "umask {umask}");
         for entry in std::fs::read_dir(&dir).expect("readable") {
             let path = entry.expect("readable").path();
-            assert_eq!(mode(&path), 0o600, "{} under umask {umask}", path.display());
+            let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode(&path), wanted, "{} under umask {umask}", path.display());
         }
         for name in ["master.key", "control.secret", "connector.sqlite3"] {
             assert!(dir.join(name).exists(), "{name}");

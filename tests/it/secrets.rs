@@ -192,6 +192,11 @@ fn assert_sealed(scene: &Scene, secrets: &[String]) {
     let mut files = 0;
     for entry in fs::read_dir(scene.state_dir()).expect("a directory") {
         let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            let kept = fs::read_dir(&path).expect("a directory").count();
+            assert_eq!((mode(&path), kept), (0o700, 0), "{}", path.display());
+            continue;
+        }
         let bytes = fs::read(&path).expect("a file");
         files += 1;
         assert_eq!(mode(&path), 0o600, "{}", path.display());
