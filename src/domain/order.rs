@@ -38,16 +38,48 @@ impl<K: Clone + Eq + Hash> Order<K> {
         self.keys.len()
     }
 
-    /// Adds a row; rows of one lane must come in order of age. Known rows are passed over.
+    /// Adds a row at its place by age: usually the newest, but a person may want an old one again.
+    /// It never overtakes one that runs. Known rows are passed over.
     pub fn add(&mut self, row: RowId, key: K, due: UnixMs) {
         if self.keys.contains_key(&row) {
             return;
         }
         self.keys.insert(row, key.clone());
         let lane = self.lanes.entry(key).or_insert(Lane { rows: VecDeque::new(), running: false });
-        lane.rows.push_back((row, due));
-        if lane.rows.len() == 1 {
+        let newer = lane.rows.iter().rev().take_while(|(known, _)| *known > row).count();
+        let place = (lane.rows.len() - newer).max(usize::from(lane.running));
+        lane.rows.insert(place, (row, due));
+        if place == 0 {
+            if let Some(&(head, due)) = lane.rows.get(1) {
+                self.heads.remove(&(due, head));
+            }
             self.heads.insert((due, row));
+        }
+    }
+
+    /// Whether a row runs now.
+    pub fn is_running(&self, row: RowId) -> bool {
+        let lane = self.keys.get(&row).and_then(|key| self.lanes.get(key));
+        let running = lane.filter(|lane| lane.running).and_then(|lane| lane.rows.front());
+        running.is_some_and(|(head, _)| *head == row)
+    }
+
+    /// Takes a row out that does not run; the next of its lane becomes the head if it was one. Rows
+    /// that run or are not known stay as they are.
+    pub fn remove(&mut self, row: RowId) {
+        if self.is_running(row) {
+            return;
+        }
+        let Some(key) = self.keys.remove(&row) else { return };
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(place) = lane.rows.iter().position(|(known, _)| *known == row) else { return };
+        let Some((_, due)) = lane.rows.remove(place) else { return };
+        if place == 0 {
+            self.heads.remove(&(due, row));
+            self.heads.extend(lane.rows.front().map(|&(head, due)| (due, head)));
+        }
+        if lane.rows.is_empty() {
+            self.lanes.remove(&key);
         }
     }
 
@@ -125,6 +157,46 @@ mod tests {
         assert_eq!(order.next(UnixMs(50)), Some(RowId(2)));
     }
 
+    #[test]
+    fn an_old_row_comes_back_at_its_place_and_never_before_one_that_runs() {
+        let mut order = Order::new();
+        for row in [5, 8] {
+            order.add(RowId(row), "a", UnixMs(0));
+        }
+        order.add(RowId(3), "a", UnixMs(7));
+        assert_eq!(order.next(UnixMs(6)), None, "the old one blocks its followers");
+        assert_eq!(order.next(UnixMs(7)), Some(RowId(3)));
+        order.add(RowId(1), "a", UnixMs(0));
+        order.add(RowId(6), "a", UnixMs(0));
+        assert_eq!(order.next(UnixMs(9)), None, "one runs");
+        let mut ran = vec![RowId(3)];
+        order.done(RowId(3));
+        while let Some(row) = order.next(UnixMs(9)) {
+            order.done(row);
+            ran.push(row);
+        }
+        assert_eq!(ran, [3, 1, 5, 6, 8].map(RowId));
+        assert_eq!((order.len(), order.next_due()), (0, None));
+    }
+
+    #[test]
+    fn a_row_that_is_taken_out_frees_its_lane() {
+        let mut order = Order::new();
+        for row in [1, 2, 3] {
+            order.add(RowId(row), "a", UnixMs(if row == 1 { 100 } else { 0 }));
+        }
+        assert_eq!(order.next(UnixMs(0)), None);
+        order.remove(RowId(1));
+        assert_eq!(order.next(UnixMs(0)), Some(RowId(2)), "its turn at once");
+        assert!(order.is_running(RowId(2)) && !order.is_running(RowId(3)));
+        order.remove(RowId(2));
+        assert_eq!(order.next(UnixMs(0)), None, "what runs stays");
+        order.remove(RowId(3));
+        order.remove(RowId(9));
+        order.done(RowId(2));
+        assert_eq!((order.len(), order.next_due()), (0, None));
+    }
+
     /// A small generator, so that failures repeat.
     fn random(state: &mut u64) -> u64 {
         *state ^= *state << 13;
@@ -143,7 +215,7 @@ mod tests {
             let mut finished: HashMap<u64, Vec<RowId>> = HashMap::new();
             let (mut now, mut next_row) = (0, 1);
             for _ in 0..300 {
-                match random(&mut dice) % 4 {
+                match random(&mut dice) % 5 {
                     0 => {
                         let (row, lane) = (RowId(next_row), random(&mut dice) % 5);
                         next_row += 1;
@@ -152,6 +224,15 @@ mod tests {
                         order.add(row, lane, UnixMs(due));
                     }
                     1 => now += (random(&mut dice) % 10) as i64,
+                    4 => {
+                        // Dropped and wanted again, or left: its place by age is the same.
+                        let row = RowId(1 + (random(&mut dice) % next_row as u64) as i64);
+                        let known = order.len();
+                        order.remove(row);
+                        if order.len() < known {
+                            order.add(row, lanes[&row], UnixMs(now));
+                        }
+                    }
                     2 => {
                         if let Some(row) = order.next(UnixMs(now)) {
                             let lane = lanes[&row];
