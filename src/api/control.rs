@@ -1,6 +1,6 @@
 //! The control listener: liveness, readiness with reasons, metrics, and the operator's API. Reads
-//! the other components' states; changes agents only. Everything but the three open routes needs
-//! the control secret.
+//! the other components' states; changes agents, and what a person does to deliveries
+//! (`api::deliveries`). Everything but the three open routes needs the control secret.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,18 +12,21 @@ use crate::agents::consent::Consents;
 use crate::agents::registry::AgentView;
 use crate::agents::registry::Registry;
 use crate::api;
+use crate::api::deliveries;
 use crate::api::problem::Problem;
 use crate::api::routes::Action;
 use crate::api::routes::Listener;
 use crate::base::metrics;
 use crate::base::secret::Secret;
 use crate::domain::agent::AgentState;
+use crate::domain::delivery::Event;
 use crate::domain::ids::AgentName;
 use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::limits;
+use crate::outbound::Desk;
 use crate::store::Store;
 
 /// What the listener answers from.
@@ -34,6 +37,8 @@ pub struct ControlListener {
     pub store: Store,
     /// Agents and consents; `None` while the portal is not configured.
     pub agents: Option<(Arc<Registry>, Arc<Consents>)>,
+    /// Where deliveries are steered; `None` likewise.
+    pub desk: Option<Desk>,
     /// Settings of the portal that are missing.
     pub missing: Vec<&'static str>,
     /// Base URL of the consent listener, without a trailing slash.
@@ -83,6 +88,17 @@ impl ControlListener {
             }
             Action::AgentCreate => self.create(request),
             Action::AgentConsent(name) => self.consent(&agent_name(&name)?),
+            Action::DeliveryList => {
+                let agents: Vec<AgentName> = self.views().into_iter().map(|v| v.name).collect();
+                deliveries::list(&self.store, &agents, request)
+            }
+            Action::DeliveryShow(id) => deliveries::show(&self.store, &id),
+            Action::DeliveryRetry(id) => {
+                deliveries::steer(&self.store, self.steering()?, &id, Event::Retry)
+            }
+            Action::DeliveryDrop(id) => {
+                deliveries::steer(&self.store, self.steering()?, &id, Event::Cancel)
+            }
             Action::Deliver | Action::GetDelivery | Action::Consent(_) => {
                 Err(Problem::not_found("nothing is here"))
             }
@@ -132,7 +148,9 @@ impl ControlListener {
                 "outbox": { "pending": outbox.pending, "dead": outbox.dead },
                 "deliveries": {
                     "unfinished": self.store.unfinished(),
-                    "waiting_for_a_person": given_up,
+                    "dead": given_up.dead,
+                    "parked": given_up.parked,
+                    "waiting_for_a_person": given_up.dead.saturating_add(given_up.parked),
                 },
             }),
         ))
@@ -164,6 +182,11 @@ impl ControlListener {
 
     fn views(&self) -> Vec<AgentView> {
         self.agents.as_ref().map(|(registry, _)| registry.agents()).unwrap_or_default()
+    }
+
+    fn steering(&self) -> Result<&Desk, Problem> {
+        self.configured()?;
+        self.desk.as_ref().ok_or_else(|| Problem::unavailable("the connector is starting"))
     }
 
     fn configured(&self) -> Result<&(Arc<Registry>, Arc<Consents>), Problem> {

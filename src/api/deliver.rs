@@ -198,17 +198,17 @@ fn outcome_reply(outcome: &Outcome) -> Reply {
     }
 }
 
-/// The answer of a delivery that reached an end. A refusal is an error with the code that the
-/// contract has for it; everything else is a receipt.
+/// The answer of a delivery that reached an end. A refusal, by the portal or by a person, is an error
+/// with the code that the contract has for it; everything else is a receipt.
 fn finished(delivery: &Delivery, replayed: bool) -> Reply {
-    if delivery.state != State::Rejected {
+    if !matches!(delivery.state, State::Rejected | State::Cancelled) {
         return Reply::json(200, &receipt(delivery, status_word(delivery.state), replayed));
     }
     let (code, message) = delivery.failure.clone().unwrap_or_default();
     let body = json!({
         "code": code,
         "message": message,
-        "details": [receipt(delivery, "rejected", replayed)],
+        "details": [receipt(delivery, status_word(delivery.state), replayed)],
     });
     Reply::json(problem::status_of(&code), &body)
 }
@@ -274,7 +274,7 @@ fn problem_of(refused: Refused) -> Problem {
     }
 }
 
-fn store_problem(why: &store::Error) -> Problem {
+pub(super) fn store_problem(why: &store::Error) -> Problem {
     match why {
         store::Error::Full => Problem::unavailable("the connector's disk is full"),
         store::Error::Busy | store::Error::Stopped => {

@@ -4,6 +4,7 @@
 pub mod consent;
 pub mod control;
 pub mod deliver;
+mod deliveries;
 pub mod problem;
 pub mod routes;
 

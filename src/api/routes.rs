@@ -34,6 +34,14 @@ pub enum Action {
     AgentShow(String),
     /// A consent link for an agent.
     AgentConsent(String),
+    /// Deliveries, newest first.
+    DeliveryList,
+    /// One delivery; its id as it stands in the path. Likewise below.
+    DeliveryShow(String),
+    /// Another try of a delivery that was given up.
+    DeliveryRetry(String),
+    /// An end for a delivery that nobody wants any more.
+    DeliveryDrop(String),
     /// Effective settings and where each came from.
     Settings,
     /// `aihummer.connector.v1.*/Deliver`.
@@ -107,6 +115,16 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Control, ["v1", "agents", name]) => get(Action::AgentShow((*name).to_owned())),
         (Listener::Control, ["v1", "agents", name, "consent"]) => {
             post(Action::AgentConsent((*name).to_owned()))
+        }
+        (Listener::Control, ["v1", "deliveries"]) => get(Action::DeliveryList),
+        (Listener::Control, ["v1", "deliveries", id]) => {
+            get(Action::DeliveryShow((*id).to_owned()))
+        }
+        (Listener::Control, ["v1", "deliveries", id, "retry"]) => {
+            post(Action::DeliveryRetry((*id).to_owned()))
+        }
+        (Listener::Control, ["v1", "deliveries", id, "drop"]) => {
+            post(Action::DeliveryDrop((*id).to_owned()))
         }
         (Listener::Deliver, [service, "Deliver"]) if is_connector(service) => post(Action::Deliver),
         (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
@@ -184,10 +202,28 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_one_segment_and_only_a_post_changes_anything() {
+        let id = || "a%2Fb".to_owned();
+        let asked = |method, path| route(Listener::Control, method, path);
+        let shown = asked(Method::Get, "/v1/deliveries/a%2Fb");
+        assert_eq!(shown, Ok(Action::DeliveryShow(id())));
+        let retried = asked(Method::Post, "/v1/deliveries/a%2Fb/retry");
+        assert_eq!(retried, Ok(Action::DeliveryRetry(id())));
+        let dropped = asked(Method::Post, "/v1/deliveries/a%2Fb/drop");
+        assert_eq!(dropped, Ok(Action::DeliveryDrop(id())));
+        for path in ["/v1/deliveries/a/retry", "/v1/deliveries/a/drop"] {
+            assert_eq!(asked(Method::Get, path), Err(NoRoute::MethodNotAllowed("POST")));
+        }
+        assert!(asked(Method::Delete, "/v1/deliveries/a").is_err());
+        assert_eq!(asked(Method::Get, "/v1/deliveries/a/b"), Err(NoRoute::NotFound));
+    }
+
+    #[test]
     fn only_three_actions_are_open() {
         let open = ["/healthz", "/readyz", "/metrics"];
-        for path in ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"].iter().chain(&open)
-        {
+        let closed = ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"];
+        let ledger = ["/v1/deliveries", "/v1/deliveries/a"];
+        for path in closed.iter().chain(&ledger).chain(&open) {
             let action = route(Listener::Control, Method::Get, path).expect("routed");
             assert_eq!(action.is_open(), open.contains(path), "{path}");
         }

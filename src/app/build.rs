@@ -112,6 +112,7 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         secret: control_secret,
         store,
         agents: shared.clone(),
+        desk: flows.as_ref().map(|flows| flows.outbound.desk()),
         missing: missing(&settings),
         consent_url: settings.consent_url.as_str().trim_end_matches('/').to_owned(),
         gateway: gateway_reason(flows.as_ref()),

@@ -7,6 +7,7 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod percent;
 pub mod secret;
 pub mod sys;
 pub mod systemd;

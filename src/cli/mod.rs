@@ -5,6 +5,7 @@
 
 mod agents;
 mod control_client;
+mod deliveries;
 mod render;
 mod run;
 mod settings;
@@ -48,6 +49,13 @@ const VERBS: &[Verb] = &[
         run: agents::run,
     },
     Verb {
+        name: "deliveries",
+        arguments: "[--state S] [--agent A] [--limit N] [--json]\n\
+                    {show | retry | drop} ID [--json]",
+        meaning: "list deliveries, show one, try it again, drop it",
+        run: deliveries::run,
+    },
+    Verb {
         name: "render",
         arguments: "[--json | --back]",
         meaning: "Markdown on stdin to BB-code parts, or back",
@@ -83,6 +91,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "version", arguments: "", meaning: "print the version", run: version },
 ];
 
+/// Options with a value: `--state S` and `--state=S` alike.
+const VALUED: &[&str] = &["--state", "--agent", "--limit"];
+
 /// A parsed command line.
 pub(crate) struct Invocation {
     /// `--env-file FILE`.
@@ -97,6 +108,12 @@ impl Invocation {
     /// Whether a flag was given.
     pub fn has(&self, flag: &str) -> bool {
         self.flags.iter().any(|given| given == flag)
+    }
+
+    /// The value of an option.
+    pub fn value(&self, option: &str) -> Option<&str> {
+        let given = self.flags.iter().rev();
+        given.filter_map(|flag| flag.strip_prefix(option)?.strip_prefix('=')).next()
     }
 
     /// Says what is wrong with the command line and gives the exit code for it, or `None` when
@@ -143,6 +160,13 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
                 Some(path) => env_file = Some(PathBuf::from(path)),
                 None => return complain("--env-file needs a file; try --help"),
             },
+            option if VALUED.contains(&option) => match arguments.next() {
+                Some(value) => match value.to_str() {
+                    Some(value) => flags.push(format!("{option}={value}")),
+                    None => return complain("an argument is not UTF-8"),
+                },
+                None => return complain(&format!("{option} needs a value; try --help")),
+            },
             "-h" | "--help" => {
                 say(&help());
                 return OK;
@@ -166,10 +190,9 @@ fn help() -> String {
         env!("CARGO_PKG_VERSION")
     );
     for verb in VERBS {
-        let head = format!("{} {}", verb.name, verb.arguments);
-        text.push_str(&format!("  {:<10}{}\n", verb.name, verb.meaning));
-        if !verb.arguments.is_empty() {
-            text.push_str(&format!("  {:<10}  {}\n", "", head.trim_end()));
+        text.push_str(&format!("  {:<12}{}\n", verb.name, verb.meaning));
+        for arguments in verb.arguments.lines() {
+            text.push_str(&format!("  {:<12}  {} {arguments}\n", "", verb.name));
         }
     }
     text.push_str("\nSettings are environment variables; `settings` lists them.\n");
@@ -223,6 +246,13 @@ mod tests {
             &["version", "--what"],
             &["--env-file"],
             &["settings", "--env-file", "/no/such/file"],
+            &["deliveries", "--state"],
+            &["deliveries", "shout"],
+            &["deliveries", "show"],
+            &["deliveries", "retry", "a", "b"],
+            &["deliveries", "drop", "a", "--state", "dead"],
+            &["deliveries", "--before=1"],
+            &["agents", "--limit", "5"],
         ] {
             let arguments = arguments.iter().map(|&word| word.into()).collect();
             assert_eq!(dispatch(arguments), USAGE);

@@ -98,6 +98,11 @@ impl Request {
         if is_form { pair(self.body.in_memory()?, name) } else { None }
     }
 
+    /// The first value of a name in the query, decoded.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        pair(self.query.as_bytes(), name)
+    }
+
     /// The token of `Authorization: Bearer`.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;

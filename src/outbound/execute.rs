@@ -213,7 +213,10 @@ fn before_again(shared: &Shared, delivery: &Delivery, number: u32) -> store::Res
     let tries = shared.store.tries(row, number)?;
     let now = clock::now();
     let found = reconcile::look(shared, delivery, step, tries.doubt_since.unwrap_or(now))?;
-    let protected = is_protected(shared, step);
+    // A person may ask for another try when the portal has forgotten the first.
+    let forgotten =
+        tries.doubt_since.is_some_and(|since| now.since(since) >= limits::UUID_KEPT_MIN);
+    let protected = is_protected(shared, step) && !forgotten;
     match found {
         Found::Message(message) => {
             log::info!("step_found delivery={} step={number} message={message}", delivery.id);
@@ -375,8 +378,10 @@ fn set_back(
     let repeatable = kind.is_none_or(StepKind::is_repeatable);
     let past = Past {
         failures: tries.failed.saturating_add(1),
-        age: now.since(delivery.accepted_at),
-        doubt: doubt(&tries, repeatable).map(|since| now.since(since)),
+        age: now.since(delivery.tried_since()),
+        // A person who wants another try gives it all the time that a new one has.
+        doubt: doubt(&tries, repeatable)
+            .map(|since| now.since(delivery.retried_at.map_or(since, |again| again.max(since)))),
     };
     let failure = verdict::with_patience(kind, failure, &past);
     // The dialog shows the same after another attempt, so it does not matter what this one did.
@@ -427,8 +432,13 @@ fn finished(row: RowId, state: State, due: UnixMs) -> Finished {
     Finished::Ended(row)
 }
 
+/// Whether a delivery is known to have reached an end.
+pub(super) fn is_over(shared: &Shared, row: RowId) -> bool {
+    shared.store.delivery(row).is_ok_and(|found| found.is_none_or(|found| found.state.is_end()))
+}
+
 /// Removes the files of a delivery that nobody can want any more.
-fn clear_shelf(shared: &Shared, row: RowId) {
+pub(super) fn clear_shelf(shared: &Shared, row: RowId) {
     // Whatever cannot be read or removed now is swept at the next start.
     let Ok(Some(delivery)) = shared.store.delivery(row) else { return };
     if matches!(delivery.state, State::Dead | State::Parked) || !delivery.state.is_end() {

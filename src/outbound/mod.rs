@@ -1,7 +1,7 @@
 //! Rank 4: from a Deliver call to one visible effect. `accept` makes a call durable, `waiters` hold
 //! the callers, `schedule` decides what runs next, `worker` runs it, `plan` finds its steps out,
 //! `execute` takes them one by one, `act` makes their requests, `reconcile` finds out what an unknown
-//! attempt did. Never calls `inbound`.
+//! attempt did, `steer` is what a person does to a delivery. Never calls `inbound`.
 
 mod accept;
 mod act;
@@ -14,12 +14,16 @@ mod reconcile;
 mod schedule;
 pub mod shelf;
 mod slots;
+mod steer;
 mod typing;
 mod verdict;
 mod waiters;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -32,6 +36,7 @@ pub use accept::DeliverRequest;
 pub use accept::Media;
 pub use accept::MediaSource;
 pub use accept::Refused;
+pub use steer::NotSteered;
 pub use waiters::Outcome;
 pub use waiters::Reply;
 
@@ -95,6 +100,9 @@ pub(crate) struct Shared {
     typing: Option<Sender<Hint>>,
     /// A hint to look at the ledger; full means that one is pending.
     kick: Sender<()>,
+    /// Rows that a person moved behind the schedule's back. Hints as well: the next start would find
+    /// them all in the ledger.
+    steered: Mutex<BTreeSet<RowId>>,
     stopping: AtomicBool,
 }
 
@@ -300,6 +308,7 @@ impl Shared {
             file_ways: Memo::new(limits::FILE_WAY_KEPT, limits::FILE_WAYS_MAX),
             typing: parts.typing.then_some(hint),
             kick,
+            steered: Mutex::new(BTreeSet::new()),
             stopping: AtomicBool::new(false),
         })
     }
@@ -316,6 +325,17 @@ impl Shared {
     fn kick(&self) {
         // Full means that a hint is pending already.
         let _ = self.kick.try_send(());
+    }
+
+    /// Hints that a person moved this row.
+    fn steer(&self, row: RowId) {
+        self.steered().insert(row);
+        self.kick();
+    }
+
+    fn steered(&self) -> std::sync::MutexGuard<'_, BTreeSet<RowId>> {
+        // Single insertions and removals; a panic leaves the set whole.
+        self.steered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -81,7 +81,8 @@ impl Drop for Schedule {
     }
 }
 
-struct State<'a> {
+/// What the thread knows.
+pub(super) struct State<'a> {
     shared: &'a Shared,
     wires: Wires,
     order: Order<(AgentName, DialogId)>,
@@ -94,7 +95,7 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(shared: &'a Shared, wires: Wires, workers: usize) -> State<'a> {
+    pub(super) fn new(shared: &'a Shared, wires: Wires, workers: usize) -> State<'a> {
         let now = Instant::now();
         State {
             shared,
@@ -137,8 +138,9 @@ impl<'a> State<'a> {
     }
 
     /// Reads what the ledger has beyond what is known.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         self.next_look = Instant::now() + limits::SCHEDULE_TICK;
+        self.heed();
         // A due time further away than any we set comes from a clock that was wrong.
         let latest = clock::now().plus(limits::DELIVERY_DUE_MAX);
         // Bounded: the ledger never has more unfinished deliveries than DELIVERIES_UNFINISHED_MAX.
@@ -162,7 +164,33 @@ impl<'a> State<'a> {
         }
     }
 
-    fn start_due(&mut self) {
+    /// Takes over what people did: a row that is unfinished again is older than what was seen, one
+    /// that was dropped must not hold its dialog back.
+    fn heed(&mut self) {
+        let latest = clock::now().plus(limits::DELIVERY_DUE_MAX);
+        let steered = std::mem::take(&mut *self.shared.steered());
+        for row in steered {
+            // INVARIANT: one runner per dialog. What runs is settled first; then it is looked at
+            // again.
+            if self.order.is_running(row) {
+                self.shared.steered().insert(row);
+                continue;
+            }
+            match self.shared.store.delivery(row) {
+                Ok(Some(found)) if !found.state.is_end() => {
+                    let due = found.due_at.min(latest);
+                    self.order.add(row, (found.agent, found.dialog), due);
+                }
+                Ok(_) => self.order.remove(row),
+                Err(why) => {
+                    log::error!("ledger_not_read reason={why}");
+                    self.shared.steered().insert(row);
+                }
+            }
+        }
+    }
+
+    pub(super) fn start_due(&mut self) {
         let now = clock::now();
         while self.idle > 0 {
             let Some(row) = self.order.next(now) else { return };
@@ -173,7 +201,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn settle(&mut self, finished: Finished) {
+    pub(super) fn settle(&mut self, finished: Finished) {
         self.idle += 1;
         match finished {
             Finished::Ended(row) => self.order.done(row),

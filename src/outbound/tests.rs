@@ -72,6 +72,7 @@ const LOOK: &str = "im.dialog.messages.get";
 
 mod files;
 mod operations;
+mod steer;
 mod unproved;
 
 /// Mira's agent in a team with Olaf, and the ledger of a connector for it.

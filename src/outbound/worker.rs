@@ -20,6 +20,7 @@ use crate::limits;
 use crate::outbound::Shared;
 use crate::outbound::execute;
 use crate::outbound::schedule::Finished;
+use crate::store;
 
 /// Starts one worker.
 pub(super) fn start(
@@ -39,13 +40,22 @@ pub(super) fn start(
     })
 }
 
-fn work(shared: &Shared, row: RowId) -> Finished {
+/// Runs a delivery and says how it goes on, whatever happens.
+pub(super) fn work(shared: &Shared, row: RowId) -> Finished {
     let executed = catch_unwind(AssertUnwindSafe(|| execute::execute(shared, row)));
     let finished = executed.unwrap_or_else(|_| {
         count(Counter::HandlerPanics);
         log::error!("delivery_panicked row={row}");
         execute::after_panic(shared, row)
     });
+    let finished = match finished {
+        // A person dropped it between two steps, which is its end.
+        Err(store::Error::WrongState) if execute::is_over(shared, row) => {
+            execute::clear_shelf(shared, row);
+            Ok(Finished::Ended(row))
+        }
+        finished => finished,
+    };
     let finished = finished.unwrap_or_else(|why| {
         // The database refused: whatever the portal did, the ledger does not know. The row runs
         // again, and what it finds there, an open attempt at worst, says how.

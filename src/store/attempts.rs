@@ -35,7 +35,7 @@ pub struct Done {
 /// What the ledger knows of the attempts at one step that did not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tries {
-    /// How many there were, failed look-ups among them.
+    /// How many there were since it is tried, failed look-ups among them.
     pub failed: u32,
     /// When the first of those began that may have acted nevertheless.
     pub doubt_since: Option<UnixMs>,
@@ -222,7 +222,10 @@ impl Store {
     /// See [`Error`].
     pub fn tries(&self, row: RowId, step: u32) -> Result<Tries> {
         self.read(|connection| {
-            let sql = "SELECT COUNT(*), MIN(started_at) FILTER (WHERE effect = 'unknown'), \
+            // A person's retry begins with short delays again; what may have acted stays in doubt.
+            let sql = "SELECT COUNT(*) FILTER (WHERE started_at >= COALESCE( \
+                       (SELECT retried_at FROM deliveries WHERE row = ?1), 0)), \
+                       MIN(started_at) FILTER (WHERE effect = 'unknown'), \
                        MAX(COALESCE(ended_at, started_at)) FILTER (WHERE effect = 'unknown') \
                        FROM attempts WHERE delivery = ?1 AND step = ?2 AND effect <> 'done'";
             Ok(connection.query_row(sql, (row.0, step), |row| {
@@ -329,7 +332,7 @@ fn end_attempt(
     Ok(ended > 0)
 }
 
-fn change_state(connection: &Writing<'_>, row: RowId, event: Event) -> Result<State> {
+pub(super) fn change_state(connection: &Writing<'_>, row: RowId, event: Event) -> Result<State> {
     let sql = "SELECT state FROM deliveries WHERE row = ?1";
     let found: Option<String> = connection.query_row(sql, [row.0], |row| row.get(0)).optional()?;
     let state = found.as_deref().and_then(State::parse).ok_or(Error::WrongState)?;

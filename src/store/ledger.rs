@@ -143,6 +143,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it was accepted.
     pub accepted_at: UnixMs,
+    /// When a person last asked for another try.
+    pub retried_at: Option<UnixMs>,
     /// When it reached its end.
     pub finished_at: Option<UnixMs>,
     /// Not to be tried before.
@@ -173,6 +175,11 @@ impl Delivery {
             step.done && (step.kind != StepKind::Remove || self.operation == Operation::Delete)
         };
         self.steps.iter().filter(told).filter_map(|step| step.message).collect()
+    }
+
+    /// Since when it is tried: as it was accepted, or as a person asked for another try.
+    pub fn tried_since(&self) -> UnixMs {
+        self.retried_at.unwrap_or(self.accepted_at)
     }
 
     /// Number of the first step that is not done.
@@ -215,12 +222,15 @@ pub struct Unfinished {
 }
 
 const COLUMNS: &str = "row, id, agent, dialog, operation, content, reply_to, state, attempts, \
-    due_at, accepted_at, finished_at, failure_code, failure_message, warnings, planned, source, format, \
-    target, origin, reaction, remove";
+    due_at, accepted_at, retried_at, finished_at, failure_code, failure_message, warnings, planned, \
+    source, format, target, origin, reaction, remove";
 
 /// The condition of the partial index over unfinished deliveries, in its words: SQLite uses an
 /// index only for a condition that it can see to be the same.
 pub(super) const UNFINISHED: &str = "state IN ('accepted', 'attempting', 'waiting', 'unknown')";
+
+/// The same for the index over those that ended otherwise than delivered.
+pub(super) const FAILED: &str = "state IN ('rejected', 'dead', 'parked', 'cancelled')";
 
 /// Separates warnings in their column; no warning contains it.
 pub(super) const WARNING_SEPARATOR: char = '\n';
@@ -342,22 +352,12 @@ impl Store {
         self.read(|connection| {
             let sql = format!(
                 "SELECT kept FROM files JOIN deliveries ON deliveries.row = files.delivery \
-                 WHERE kept IS NOT NULL AND ({UNFINISHED} OR state IN ('dead', 'parked'))"
+                 WHERE kept IS NOT NULL AND ({UNFINISHED} \
+                 OR ({FAILED} AND state IN ('dead', 'parked')))"
             );
             let mut statement = connection.prepare(&sql)?;
             let names = statement.query_map([], |row| row.get(0))?;
             Ok(names.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// How many deliveries a person has to look at: dead and parked ones.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn given_up(&self) -> Result<u32> {
-        self.read(|connection| {
-            let sql = "SELECT COUNT(*) FROM deliveries WHERE state IN ('dead', 'parked')";
-            Ok(connection.query_row(sql, [], |row| row.get(0))?)
         })
     }
 }
@@ -523,6 +523,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         state: State::parse(&state).ok_or_else(damaged)?,
         attempts: row.get("attempts")?,
         accepted_at: UnixMs(row.get("accepted_at")?),
+        retried_at: row.get::<_, Option<i64>>("retried_at")?.map(UnixMs),
         finished_at: row.get::<_, Option<i64>>("finished_at")?.map(UnixMs),
         due_at,
         failure: code.map(|code| (code, message.unwrap_or_default())),

@@ -9,6 +9,7 @@ pub mod consents;
 pub mod ledger;
 mod migrate;
 pub mod outbox;
+pub mod review;
 mod shown;
 mod writer;
 

@@ -22,6 +22,7 @@ use super::ledger::NewDelivery;
 use super::ledger::Plan;
 use super::ledger::Target;
 use super::outbox::NewInbound;
+use super::review::GivenUp;
 use crate::base::clock::UnixMs;
 use crate::base::threads::Exits;
 use crate::domain::agent::AgentState;
@@ -40,6 +41,8 @@ use crate::domain::ids::UserId;
 use crate::domain::step::Draft;
 use crate::domain::step::StepKind;
 use crate::limits;
+
+mod review;
 
 const NOW: UnixMs = UnixMs(1_777_882_807_000);
 
@@ -314,7 +317,7 @@ fn a_setback_waits_or_ends() {
     assert_eq!(store.set_back(row, setback(Event::Reject), NOW), Err(Error::WrongState));
     let found = store.delivery(row).expect("reads").expect("there");
     assert_eq!(found.failure.map(|(code, _)| code).as_deref(), Some("unavailable"));
-    assert_eq!((store.unfinished(), store.given_up()), (0, Ok(0)));
+    assert_eq!((store.unfinished(), store.given_up()), (0, Ok(GivenUp::default())));
 }
 
 /// A copy of the files as a crash would leave them: the log not checkpointed, nothing closed.

@@ -121,6 +121,8 @@ fn the_examples_are_what_a_run_shows() {
     seen.push(control(&connector, "GET", "/v1/status"));
     let request = examples.iter().find(|e| e["delivery_id"] == "d-1").expect("a request");
     seen.extend(deliveries(&scene, &connector, request));
+    seen.push(control(&connector, "GET", "/v1/deliveries?state=rejected"));
+    seen.push(control(&connector, "GET", "/v1/deliveries/d-1"));
     let inbound = |text: &str| {
         scene.portal.write_to(scene.olaf, scene.mira, text).expect("writes");
         eventually("the gateway's copy", || {

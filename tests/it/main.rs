@@ -15,6 +15,7 @@ mod consent;
 mod contract;
 mod conversation;
 mod counting;
+mod deliveries;
 mod demo;
 mod docs;
 mod identity;

@@ -127,7 +127,9 @@ fn lose_identity(scene: &Scene, connector: &Connector) {
 
 fn ask_operator_routes(connector: &Connector, answers: &mut Answers) {
     let paths = ["/healthz", "/readyz", "/metrics", "/v1/status", "/v1/agents", "/v1/settings"];
-    for path in paths {
+    // What was delivered, and what was refused.
+    let ledger = ["/v1/deliveries", "/v1/deliveries/d-1", "/v1/deliveries/d-3"];
+    for path in paths.into_iter().chain(ledger) {
         answers.keep(path, &connector.control("GET", path, None).expect("an answer"));
         let url = format!("{}{path}", connector.origin("control"));
         let open = client::request("GET", &url, &[], &[], PATIENCE).expect("an answer");
@@ -189,12 +191,14 @@ fn no_secret_no_message_and_no_name_leaves_by_log_page_error_or_disk() {
 fn assert_sealed(scene: &Scene, secrets: &[String]) {
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&scene.state_dir()), 0o700);
+    let shelf = scene.state_dir().join("files");
+    assert_eq!(mode(&shelf), 0o700);
     let mut files = 0;
-    for entry in fs::read_dir(scene.state_dir()).expect("a directory") {
+    let entries = fs::read_dir(scene.state_dir()).expect("a directory");
+    let kept = fs::read_dir(&shelf).expect("a directory");
+    for entry in entries.chain(kept) {
         let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            let kept = fs::read_dir(&path).expect("a directory").count();
-            assert_eq!((mode(&path), kept), (0o700, 0), "{}", path.display());
+        if path == shelf {
             continue;
         }
         let bytes = fs::read(&path).expect("a file");

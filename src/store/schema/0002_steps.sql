@@ -24,6 +24,18 @@ ALTER TABLE deliveries ADD COLUMN origin INTEGER;
 ALTER TABLE deliveries ADD COLUMN reaction TEXT;
 ALTER TABLE deliveries ADD COLUMN remove INTEGER NOT NULL DEFAULT 0;
 
+-- When a person last asked for another try: from then on it is as young as a new one.
+ALTER TABLE deliveries ADD COLUMN retried_at INTEGER;
+
+-- For people who look at the ledger: "what failed, and how?", newest first. Few rows, written once.
+DROP INDEX deliveries_given_up;
+CREATE INDEX deliveries_failed ON deliveries (state)
+    WHERE state IN ('rejected', 'dead', 'parked', 'cancelled');
+-- "What did this agent say?" One entry for each delivery, at the end of its agent's; never changed.
+-- The condition is always true, and keeps the index away from questions that do not repeat it: an
+-- agent may have a million rows, and SQLite does not know.
+CREATE INDEX deliveries_by_agent ON deliveries (agent) WHERE row > 0;
+
 -- "Which deliveries changed what this one shows?"
 CREATE INDEX deliveries_by_origin ON deliveries (origin) WHERE origin IS NOT NULL;
 
