@@ -89,6 +89,9 @@ fn react(
     if code.is_empty() {
         return Ok(Ok(Done::default()));
     }
+    if code != wanted {
+        shared.store.set_step_text(delivery.row, number, code)?;
+    }
     if code == reaction::LIKE {
         return Ok(like().map(|()| Done::default()));
     }

@@ -319,7 +319,10 @@ fn settled(
     if !changes || !refused {
         return Ok(Settled::Failed(failure.clone()));
     }
-    Ok(match reconcile::stands(shared, delivery, step) {
+    // Another reaction may have been tried than was planned.
+    let fresh = shared.store.delivery(delivery.row)?.ok_or(store::Error::WrongState)?;
+    let step = fresh.steps.get(number as usize).ok_or(store::Error::WrongState)?;
+    Ok(match reconcile::stands(shared, &fresh, step) {
         Stands::Wanted => Settled::Done,
         Stands::Not(Some((code, sentence))) => {
             Settled::Refused(code, format!("{sentence} ({})", failure.code.to_ascii_lowercase()))
