@@ -221,10 +221,14 @@ fn target(shared: &Shared, request: &DeliverRequest) -> Result<Target, Refused> 
                 let why = "that delivery went to another dialog or from another agent";
                 return Err(Refused::WrongTarget(why));
             }
-            // An operation on an edit means what the edit was about.
-            let message = known.target.message.filter(|_| known.target.origin.is_none());
-            let origin = known.target.origin.or(message.is_none().then_some(known.row));
-            Ok(Target { message, origin })
+            let edited = known.operation == Operation::Edit;
+            let origin = known.target.origin.or(Some(known.row));
+            Ok(match known.target.message {
+                // A reaction to one message is about that one.
+                Some(_) if !edited => known.target,
+                // An edit is about what it changed and what it added.
+                _ => Target { message: None, origin },
+            })
         }
     }
 }
