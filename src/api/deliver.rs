@@ -224,6 +224,15 @@ fn status_word(state: State) -> &'static str {
     }
 }
 
+/// How often the delivery was tried. The ledger counts requests; those that only led on to the next
+/// step are no further try of the whole.
+fn attempts(delivery: &Delivery) -> u32 {
+    let done = delivery.steps.iter().filter(|step| step.done).count();
+    let led_on = if done == delivery.steps.len() { done.saturating_sub(1) } else { done };
+    let led_on = u32::try_from(led_on).unwrap_or(u32::MAX);
+    delivery.attempts.saturating_sub(led_on).max(delivery.attempts.min(1))
+}
+
 fn receipt(delivery: &Delivery, status: &str, replayed: bool) -> Value {
     let messages: Vec<String> = delivery.messages().iter().map(ToString::to_string).collect();
     let mut receipt = json!({
@@ -231,7 +240,7 @@ fn receipt(delivery: &Delivery, status: &str, replayed: bool) -> Value {
         "status": status,
         "message_ids": messages,
         "replayed": replayed,
-        "attempts": delivery.attempts,
+        "attempts": attempts(delivery),
         "warnings": delivery.warnings,
     });
     if let Some((code, message)) = &delivery.failure {
