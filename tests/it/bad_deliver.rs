@@ -2,58 +2,24 @@
 //! the contract, row by row, over real HTTP. What is refused leaves nothing behind; what is accepted
 //! is shown once, however often and however impatiently it is asked for.
 
-use aihummer_bitrix24::sim::client;
-use aihummer_bitrix24::sim::client::Response;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::SECRET;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::support::PATIENCE;
+use crate::support::calls::DELIVER;
+use crate::support::calls::GET;
+use crate::support::calls::JSON;
+use crate::support::calls::PROOF;
+use crate::support::calls::ask;
+use crate::support::calls::assert_refused;
+use crate::support::calls::deliver;
+use crate::support::calls::look_up;
 use crate::support::eventually;
 use crate::support::scene::Scene;
 
-const DELIVER: &str = "/aihummer.connector.v1.ConnectorService/Deliver";
-const GET: &str = "/aihummer.connector.v1.ConnectorService/GetDelivery";
-const JSON: (&str, &str) = ("Content-Type", "application/json");
-const PROOF: (&str, &str) = ("X-AIHummer-Inbound-Secret", SECRET);
-
 /// Path, headers and body.
 type Call<'a> = (&'a str, Vec<(&'a str, &'a str)>, Value);
-
-/// A request to the Deliver listener, as it stands.
-fn ask(
-    connector: &Connector,
-    (method, path): (&str, &str),
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Response {
-    let url = format!("{}{path}", connector.origin("deliver"));
-    client::request(method, &url, headers, body, PATIENCE).expect("an answer")
-}
-
-/// A Deliver call with the secret.
-fn deliver(connector: &Connector, body: &Value) -> Response {
-    ask(connector, ("POST", DELIVER), &[JSON, PROOF], body.to_string().as_bytes())
-}
-
-/// A GetDelivery call with the secret.
-fn look_up(connector: &Connector, id: &str) -> Response {
-    let body = json!({ "delivery_id": id }).to_string();
-    ask(connector, ("POST", GET), &[JSON, PROOF], body.as_bytes())
-}
-
-/// Asserts that an answer is this refusal, in the form of the contract.
-fn assert_refused(what: &str, answer: &Response, status: u16, code: &str, told: &str) {
-    let body = answer.json();
-    let text = answer.text();
-    assert_eq!((answer.status, body["code"].as_str()), (status, Some(code)), "{what}: {text}");
-    let message = body["message"].as_str().unwrap_or_default();
-    assert!(message.contains(told), "{what}: {told:?} is not in {message:?}");
-    assert!(body["details"].is_array(), "{what}: {text}");
-    assert_eq!(answer.header("content-type"), Some("application/json"), "{what}");
-    assert!(!text.contains(SECRET) && !text.contains("src/"), "{what}: {text}");
-}
 
 /// A body of a good call with one field changed; `null` takes it away.
 fn with(field: &str, value: Value) -> Value {
@@ -205,15 +171,6 @@ fn what_cannot_be_carried_out_is_told_why_and_leaves_nothing() {
     let unasked = with("external_id", json!("unasked/1"));
     let answer = deliver(&connector, &unasked);
     assert_refused("no consent", &answer, 400, "failed_precondition", "nobody has consented");
-    // Not built yet: an answer that a gateway does not repeat, and nothing done by half.
-    for operation in ["edit", "OPERATION_DELETE", "react", "typing", "5"] {
-        let mut body = with("operation", json!(operation));
-        body["message_id"] = json!("70415");
-        let answer = deliver(&connector, &body);
-        assert_refused(operation, &answer, 501, "unimplemented", "send only");
-    }
-    let media = with("media", json!([{"name": "a.txt", "data": "aGk="}]));
-    assert_refused("media", &deliver(&connector, &media), 501, "unimplemented", "media: ");
     assert_nothing_kept(&scene, &connector);
 
     // What the portal refuses is an end of its own: recorded, told, and told again.

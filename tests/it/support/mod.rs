@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: the real executable as a child process, a scene with the
 //! model portal and gateway around it, and waiting on conditions instead of sleeping.
 
+pub mod calls;
 pub mod scene;
 
 use std::ffi::OsStr;
