@@ -8,6 +8,8 @@
 //! run, so that one count over all would give the same step another number each time, and a loop
 //! over those numbers would leave steps out.
 
+mod operations;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::io::Write;
@@ -127,6 +129,8 @@ struct Run {
     killed: Arc<AtomicBool>,
     pid: Arc<AtomicU32>,
     outage_began: Option<Instant>,
+    /// How long anything may take.
+    patience: Duration,
 }
 
 impl Run {
@@ -141,11 +145,23 @@ impl Run {
         }));
         let connector = scene.start_connected();
         let group = scene.portal.add_chat("Invoices", scene.olaf, &[scene.mira]);
+        Run::begin((scene, connector, group), mode, n, move |line| Kind::of(line) == kind)
+    }
+
+    /// From now on exchanges are counted, and the n-th goes wrong.
+    fn begin(
+        (scene, connector, group): (Scene, Connector, u64),
+        mode: Mode,
+        n: u64,
+        counted: impl Fn(Line<'_>) -> bool + Send + Sync + 'static,
+    ) -> Run {
         let pid = Arc::new(AtomicU32::new(connector.pid()));
         let killed = Arc::new(AtomicBool::new(false));
         scene.network.reset_count();
-        scene.network.count_only(move |line| Kind::of(line) == kind);
-        let run = Run { scene, connector, group, mode, n, killed, pid, outage_began: None };
+        scene.network.count_only(counted);
+        let patience = PATIENCE;
+        let outage_began = None;
+        let run = Run { scene, connector, group, mode, n, killed, pid, outage_began, patience };
         run.plan();
         run
     }
@@ -190,7 +206,7 @@ impl Run {
 
     /// Tends until `condition`; whether it came true.
     fn wait(&mut self, condition: impl Fn(&Run) -> bool) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             self.tend();
             if condition(self) {
@@ -234,6 +250,19 @@ impl Run {
         })
     }
 
+    /// The connector stops when asked to, with nothing wrong.
+    fn stop(&mut self, verdict: &mut Verdict) {
+        let mut stopped = self.connector.terminate();
+        if self.killed.load(Ordering::SeqCst) {
+            // By an exchange that was under way when the plan was cleared.
+            self.settle();
+            stopped = self.connector.terminate();
+        }
+        if !stopped.is_ok_and(|status| status.success()) {
+            verdict.wrong.push("the connector did not stop with exit code 0".to_owned());
+        }
+    }
+
     /// From the first word to the exit of the connector.
     fn talk(mut self) -> Verdict {
         let (olaf, mira, group) = (self.scene.olaf, self.scene.mira, self.group);
@@ -254,18 +283,15 @@ impl Run {
         if !self.settle() {
             verdict.wrong.push("the queues did not run empty".to_owned());
         }
-        let mut stopped = self.connector.terminate();
-        if self.killed.load(Ordering::SeqCst) {
-            // By an exchange that was under way when the plan was cleared.
-            self.settle();
-            stopped = self.connector.terminate();
-        }
-        if !stopped.is_ok_and(|status| status.success()) {
-            verdict.wrong.push("the connector did not stop with exit code 0".to_owned());
-        }
+        self.stop(&mut verdict);
         check_gateway(&self.scene, &mut verdict);
         check_portal(&self.scene, group, &mut verdict);
         check_database(&self.scene, &mut verdict);
+        self.close(verdict)
+    }
+
+    /// Whether anything went wrong on purpose, and the log if anything went wrong by itself.
+    fn close(self, mut verdict: Verdict) -> Verdict {
         let history = self.scene.network.history();
         verdict.hit = history.iter().any(|exchange| exchange.fault.is_some());
         if !verdict.is_good() {
@@ -384,7 +410,11 @@ struct Totals {
 impl Totals {
     /// One run; whether it had an n-th exchange.
     fn run(&self, mode: Mode, kind: Kind, n: u64) -> bool {
-        let verdict = Run::new(mode, kind, n).talk();
+        self.note(&format!("{mode:?} at {kind:?} {n}"), mode, Run::new(mode, kind, n).talk())
+    }
+
+    /// What a run showed; whether it had an n-th exchange.
+    fn note(&self, what: &str, mode: Mode, verdict: Verdict) -> bool {
         let counter = match mode {
             Mode::Kill(_) => &self.killed,
             Mode::Once(_) | Mode::AllLater(_) => &self.failed,
@@ -393,7 +423,7 @@ impl Totals {
         self.lost.fetch_add(verdict.lost.len() as u64, Ordering::SeqCst);
         self.doubled.fetch_add(verdict.doubled.len() as u64, Ordering::SeqCst);
         if !verdict.is_good() {
-            self.problem(format!("{mode:?} at {kind:?} {n}: {verdict:#?}"));
+            self.problem(format!("{what}: {verdict:#?}"));
         }
         verdict.hit
     }
