@@ -281,6 +281,9 @@ pub const MEMBERS_DIALOGS_MAX: usize = 256;
 pub const FILE_WAY_KEPT: Duration = Duration::from_secs(3600);
 /// Agents for which that is remembered.
 pub const FILE_WAYS_MAX: usize = 1024;
+/// Bytes of all files that wait for the portal; one more is refused as exhausted. Twenty of the
+/// largest are more than a portal takes in an hour.
+pub const SHELF_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// When a delivery with files asks again for a worker.
 pub const MEDIA_SLOT_RETRY: Duration = Duration::from_secs(1);
 /// Hints of typing that may wait; one more is dropped.

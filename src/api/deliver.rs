@@ -33,7 +33,6 @@ use crate::outbound::Desk;
 use crate::outbound::MediaSource;
 use crate::outbound::Outcome;
 use crate::outbound::Refused;
-use crate::outbound::shelf::Shelf;
 use crate::store;
 use crate::store::ledger::Delivery;
 
@@ -43,8 +42,6 @@ pub struct DeliverListener {
     pub desk: Option<Desk>,
     /// What a caller must present.
     pub secret: Option<Secret>,
-    /// Where files that calls carry are put.
-    pub shelf: Shelf,
     /// Told which agent is about to say something, so that answers to it are soon looked for.
     pub talks: Box<dyn Fn(&AgentName) + Send + Sync>,
 }
@@ -67,7 +64,10 @@ impl DeliverListener {
     fn deliver(&self, request: Request, answer: Answer) {
         let began = Instant::now();
         let admitted = self.admit(&request).cloned();
-        let read = admitted.and_then(|desk| Ok((desk, self.read(request)?)));
+        let read = admitted.and_then(|desk| {
+            let call = Self::read(&desk, request)?;
+            Ok((desk, call))
+        });
         let (desk, call) = match read {
             Ok(admitted) => admitted,
             Err(problem) => return answer.send(problem.reply()),
@@ -99,8 +99,8 @@ impl DeliverListener {
     }
 
     /// Decodes a call. Of its files those that it uses are handed over with it, the others removed.
-    fn read(&self, mut request: Request) -> Result<DeliverCall, Problem> {
-        let (json, mut files) = inline::read(&mut request.body, &self.shelf)?;
+    fn read(desk: &Desk, mut request: Request) -> Result<DeliverCall, Problem> {
+        let (json, mut files) = inline::read(&mut request.body, desk.shelf())?;
         request.body = json.into();
         let call = decode::deliver(&request, &|reference| files.find(reference).cloned())?;
         for media in &call.request.media {

@@ -122,7 +122,6 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
     let deliver = DeliverListener {
         desk: flows.as_ref().map(|flows| flows.outbound.desk()),
         secret: settings.deliver_secret.clone(),
-        shelf: Shelf::open(&settings.state_dir).map_err(no_shelf)?,
         talks: talks(flows.as_ref()),
     };
     let consent = ConsentListener { consents: shared.map(|(_, consents)| consents) };

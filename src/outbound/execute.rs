@@ -58,11 +58,12 @@ pub(super) fn execute(shared: &Shared, row: RowId) -> store::Result<Finished> {
     let Some(_slot) = shared.slots.take(!delivery.files.is_empty()) else {
         return Ok(Finished::Again(row, clock::now().plus(limits::MEDIA_SLOT_RETRY)));
     };
+    let brings_files = !delivery.files.is_empty();
     let finished = match prepared(shared, delivery)? {
         Ok(delivery) => run(shared, delivery)?,
         Err(finished) => finished,
     };
-    if matches!(finished, Finished::Ended(_)) {
+    if brings_files && matches!(finished, Finished::Ended(_)) {
         clear_shelf(shared, row);
     }
     Ok(finished)
@@ -222,9 +223,6 @@ fn before_again(shared: &Shared, delivery: &Delivery, number: u32) -> store::Res
             log::info!("step_found delivery={} step={number} message={message}", delivery.id);
             let next = delivery.step_after(Some(number));
             shared.store.step_found(row, number, message, next.is_none(), now)?;
-            if next.is_none() {
-                clear_shelf(shared, row);
-            }
             Ok(Before::Found(next))
         }
         Found::Unclear(failure) => {
@@ -447,9 +445,15 @@ pub(super) fn clear_shelf(shared: &Shared, row: RowId) {
     if matches!(delivery.state, State::Dead | State::Parked) || !delivery.state.is_end() {
         return;
     }
-    for file in &delivery.files {
-        if let FileSource::Kept { name, .. } = &file.source {
-            shared.shelf.remove(name);
-        }
+    let kept = delivery.files.iter().filter_map(|file| match &file.source {
+        FileSource::Kept { name, .. } => Some(name),
+        FileSource::Url(_) => None,
+    });
+    let kept: Vec<&String> = kept.collect();
+    kept.iter().for_each(|name| shared.shelf.remove(name));
+    if !kept.is_empty()
+        && let Err(why) = shared.store.files_gone(row)
+    {
+        log::warn!("file_not_removed reason={why}");
     }
 }

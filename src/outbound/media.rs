@@ -187,6 +187,9 @@ impl Fetcher {
         }
         let not_stored = |why: io::Error| match why.kind() {
             io::ErrorKind::FileTooLarge => too_large(),
+            io::ErrorKind::ResourceBusy => {
+                FetchFailure::for_now("too many files wait for the portal".to_owned())
+            }
             _ => FetchFailure::for_now(format!("the file cannot be stored here: {why}")),
         };
         let mut filling = shelf.begin(bytes_max).map_err(not_stored)?;

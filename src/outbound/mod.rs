@@ -261,6 +261,11 @@ impl Desk {
         self.shared.hint(|| Hint::Asked((agent.clone(), dialog), since));
     }
 
+    /// Where the files of calls go.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
+    }
+
     /// A delivery by its id.
     ///
     /// # Errors

@@ -15,9 +15,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use crate::base::crypto;
 use crate::base::crypto::Digest;
+use crate::limits;
 
 /// Name of the directory inside the state directory.
 const DIRECTORY: &str = "files";
@@ -39,6 +43,8 @@ pub struct Kept {
 #[derive(Clone, Debug)]
 pub struct Shelf {
     directory: PathBuf,
+    /// Bytes on it, files that are being written included.
+    used: Arc<AtomicU64>,
 }
 
 impl Shelf {
@@ -51,7 +57,11 @@ impl Shelf {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         // The umask may have taken bits away that we need ourselves.
         fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
-        Ok(Shelf { directory })
+        let mut used = 0;
+        for entry in fs::read_dir(&directory)? {
+            used += entry?.metadata()?.len();
+        }
+        Ok(Shelf { directory, used: Arc::new(AtomicU64::new(used)) })
     }
 
     /// Begins a file of at most `bytes_max` bytes.
@@ -63,9 +73,8 @@ impl Shelf {
         let path = self.directory.join(format!("{name}{UNFINISHED}"));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         file.set_permissions(Permissions::from_mode(0o600))?;
-        let directory = self.directory.clone();
-        let digest = Digest::new();
-        Ok(Filling { directory, name, path: Some(path), file, digest, bytes: 0, bytes_max })
+        let (shelf, digest) = (self.clone(), Digest::new());
+        Ok(Filling { shelf, name, path: Some(path), file, digest, bytes: 0, bytes_max })
     }
 
     /// Where a file lies, for reading.
@@ -75,11 +84,28 @@ impl Shelf {
 
     /// Removes a file; one that is not there is as good.
     pub fn remove(&self, name: &str) {
-        if let Err(why) = fs::remove_file(self.path(name))
-            && why.kind() != io::ErrorKind::NotFound
-        {
-            log::warn!("file_not_removed reason={why}");
+        let path = self.path(name);
+        let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+        match fs::remove_file(path) {
+            Ok(()) => self.give_back(bytes),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+            Err(why) => log::warn!("file_not_removed reason={why}"),
         }
+    }
+
+    /// Takes room for bytes that are about to be written.
+    fn take_room(&self, bytes: u64) -> io::Result<()> {
+        let order = Ordering::Relaxed;
+        let taken = self.used.fetch_update(order, order, |used| {
+            used.checked_add(bytes).filter(|used| *used <= limits::SHELF_BYTES_MAX)
+        });
+        taken.map(drop).map_err(|_| io::ErrorKind::ResourceBusy.into())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        let order = Ordering::Relaxed;
+        // Never fails: the closure always has an answer.
+        let _ = self.used.fetch_update(order, order, |used| Some(used.saturating_sub(bytes)));
     }
 
     /// Removes every file that is not in `wanted`: what a crash left between writing a file and
@@ -103,7 +129,7 @@ impl Shelf {
 /// A file that is being written; dropping it unfinished removes it.
 #[derive(Debug)]
 pub struct Filling {
-    directory: PathBuf,
+    shelf: Shelf,
     name: String,
     path: Option<PathBuf>,
     file: File,
@@ -125,24 +151,30 @@ impl Filling {
     pub fn finish(mut self) -> io::Result<Kept> {
         self.file.sync_all()?;
         if let Some(path) = &self.path {
-            fs::rename(path, self.directory.join(&self.name))?;
+            fs::rename(path, self.shelf.path(&self.name))?;
         }
         self.path = None;
         // The name is durable once its directory is.
-        File::open(&self.directory)?.sync_all()?;
+        File::open(&self.shelf.directory)?.sync_all()?;
         let name = std::mem::take(&mut self.name);
         Ok(Kept { name, bytes: self.bytes, sha256: std::mem::take(&mut self.digest).finish() })
     }
 }
 
 impl Write for Filling {
-    /// Writes; a file that would become too long is [`io::ErrorKind::FileTooLarge`].
+    /// Writes; a file that would become too long is [`io::ErrorKind::FileTooLarge`], a shelf without
+    /// room [`io::ErrorKind::ResourceBusy`].
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let room = self.bytes_max - self.bytes;
         if bytes.len() as u64 > room {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let written = self.file.write(bytes)?;
+        self.shelf.take_room(bytes.len() as u64)?;
+        let written = self.file.write(bytes);
+        // A disk may take a part, or nothing.
+        let kept = *written.as_ref().unwrap_or(&0);
+        self.shelf.give_back((bytes.len() - kept) as u64);
+        let written = written?;
         self.digest.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)
@@ -158,6 +190,7 @@ impl Drop for Filling {
         if let Some(path) = &self.path {
             // The sweep at the next start removes what this cannot.
             let _ = fs::remove_file(path);
+            self.shelf.give_back(self.bytes);
         }
     }
 }
@@ -170,9 +203,11 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
+    use std::sync::atomic::Ordering;
 
     use super::Shelf;
     use crate::base::crypto;
+    use crate::limits;
 
     fn fresh() -> (PathBuf, Shelf) {
         let name = crypto::hex(&crypto::random::<8>());
@@ -199,6 +234,29 @@ mod tests {
         shelf.remove(&kept.name);
         shelf.remove(&kept.name);
         assert!(!shelf.path(&kept.name).exists());
+        fs::remove_dir_all(state).expect("removed");
+    }
+
+    #[test]
+    fn the_shelf_has_an_end_and_gives_room_back() {
+        let (state, shelf) = fresh();
+        shelf.used.store(limits::SHELF_BYTES_MAX - 4, Ordering::Relaxed);
+        let mut filling = shelf.begin(100).expect("begins");
+        filling.write_all(b"four").expect("fits");
+        let refused = filling.write_all(b"!").expect_err("no room");
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+        drop(filling);
+        let mut filling = shelf.begin(100).expect("begins");
+        filling.write_all(b"four").expect("fits again");
+        let kept = filling.finish().expect("finishes");
+        shelf.remove(&kept.name);
+        shelf.remove(&kept.name);
+        assert_eq!(shelf.used.load(Ordering::Relaxed), limits::SHELF_BYTES_MAX - 4);
+        let mut filling = shelf.begin(100).expect("begins");
+        filling.write_all(b"ab").expect("fits");
+        filling.finish().expect("finishes");
+        let again = Shelf::open(&state).expect("opens");
+        assert_eq!(again.used.load(Ordering::Relaxed), 2, "counted at start");
         fs::remove_dir_all(state).expect("removed");
     }
 

@@ -87,6 +87,10 @@ impl From<InlineError> for Problem {
             {
                 Problem::unavailable("the connector's disk is full")
             }
+            InlineError::Shelf(why) if why.kind() == ErrorKind::ResourceBusy => Problem {
+                retry_after: Some(limits::DELIVERY_FULL_RETRY_S),
+                ..Problem::new(429, "resource_exhausted", "too many files wait for the portal")
+            },
             InlineError::Body(why) | InlineError::Shelf(why) => Problem::internal(&why),
             InlineError::TextTooLong => Problem::new(
                 413,

@@ -466,4 +466,7 @@ fn a_disk_or_a_body_that_fails_is_our_failure() {
         let told = Problem::from(InlineError::Shelf(kind.into()));
         assert_eq!((told.status, told.code), (503, "unavailable"));
     }
+    let full = Problem::from(InlineError::Shelf(io::ErrorKind::ResourceBusy.into()));
+    assert_eq!((full.status, full.code), (429, "resource_exhausted"));
+    assert!(full.retry_after.is_some());
 }
