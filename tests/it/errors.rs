@@ -300,6 +300,30 @@ fn permission_denied_where_the_portal_refuses() {
 }
 
 #[test]
+fn permission_denied_where_another_module_of_the_portal_has_a_veto() {
+    let team = Team::new();
+    let veto = |reason: Option<&str>| {
+        let reason = reason.map(str::to_owned);
+        team.scene.portal.world().messenger.switches.veto = reason;
+    };
+    let fields =
+        [json!({ "text": "never" }), json!({ "text": "never", "media": [inline("a.txt", b"x")] })];
+    veto(Some("forbidden words"));
+    for (number, fields) in fields.into_iter().enumerate() {
+        let id = format!("vetoed-{number}");
+        for _ in 0..2 {
+            let answer = team.call(&id, fields.clone());
+            assert_refused(&id, &answer, 403, "permission_denied", "the portal refuses");
+        }
+        assert_eq!(look_up(&team.connector, &id).json()["status"], "rejected");
+    }
+    veto(None);
+    assert_eq!((team.shown().len(), team.scene.portal.file_counts()), (0, (0, 0)));
+    team.done("after", json!({ "text": "after" }));
+    assert_eq!((team.texts(), team.on_the_shelf()), (vec!["after".to_owned()], 0));
+}
+
+#[test]
 fn not_found_for_what_does_not_exist() {
     let team = Team::new();
     let to = |target: &str| json!({ "external_id": target, "text": "never" });

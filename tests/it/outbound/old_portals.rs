@@ -1,10 +1,17 @@
 //! Portals that lack what newer ones have: each operation on each generation, the documented way
 //! first, and a warning where less is shown than was asked for.
 
+use std::time::Duration;
+
 use aihummer_bitrix24::sim::Fault;
+use aihummer_bitrix24::sim::Switches;
 use aihummer_bitrix24::sim::When;
+use aihummer_bitrix24::sim::switches::StatusTable;
+use aihummer_bitrix24::sim::world::World;
 use serde_json::json;
 
+use crate::outbound::promise::assert_all_shown;
+use crate::outbound::promise::one_of_each;
 use crate::support::calls::Team;
 use crate::support::calls::assert_refused;
 use crate::support::calls::ids;
@@ -19,6 +26,62 @@ fn without(methods: &[&str]) -> Team {
     let lacking = methods.iter().map(|method| (*method).to_owned()).collect();
     team.scene.portal.world().switches.missing_methods = lacking;
     team
+}
+
+/// What a kind of portal is named, and what it is like.
+type Kind = (&'static str, fn(&mut World));
+
+/// Portals that differ in ways that should make no difference here.
+const KINDS: [Kind; 8] = [
+    ("self-hosted", |world| world.switches = Switches::self_hosted()),
+    ("as documented", |world| {
+        world.switches.docs_texts = true;
+        world.messenger.switches.documented_shapes = true;
+    }),
+    ("statuses as documented", |world| world.switches.status_table = StatusTable::Docs),
+    ("escaping", |world| world.switches.escape_unicode = true),
+    ("out of order", |world| world.messenger.switches.shuffled = true),
+    ("slow in the background", |world| {
+        world.messenger.switches.background = Duration::from_secs(5);
+    }),
+    ("frank about commits", |world| world.messenger.switches.commit_tells_inner = true),
+    ("without UUIDs", |world| world.messenger.switches.no_uuids = true),
+];
+
+#[test]
+fn every_operation_is_carried_out_on_every_kind_of_portal() {
+    std::thread::scope(|scope| {
+        for (kind, make) in KINDS {
+            scope.spawn(move || {
+                let mut team = Team::new();
+                make(&mut team.scene.portal.world());
+                for (id, fields) in one_of_each() {
+                    let receipt = team.done(id, fields);
+                    assert_eq!(receipt["warnings"], json!([]), "{kind}: {receipt}");
+                }
+                team.restart();
+                for (id, fields) in one_of_each() {
+                    assert_eq!(team.call(id, fields).json()["replayed"], true, "{kind}: {id}");
+                }
+                assert_all_shown(&team);
+            });
+        }
+    });
+}
+
+#[test]
+fn without_the_event_log_nothing_is_heard_and_everything_is_said() {
+    let scene = Scene::new();
+    scene.portal.world().messenger.switches.no_event_log = true;
+    let connector = scene.start();
+    let done = connector.consent("helper", scene.mira).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
+    let chat = scene.portal.add_chat("Invoices", scene.olaf, &[scene.mira]);
+    let team = Team { connector, scene, chat };
+    for (id, fields) in one_of_each() {
+        team.done(id, fields);
+    }
+    assert_all_shown(&team);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn changes(team: &Team) -> Vec<usize> {
 }
 
 /// One of each operation that is kept, in an order in which each has what it acts on.
-fn one_of_each() -> Vec<(&'static str, Value)> {
+pub fn one_of_each() -> Vec<(&'static str, Value)> {
     vec![
         ("d-1", json!({ "text": "one" })),
         (
@@ -57,7 +57,8 @@ fn one_of_each() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn assert_all_shown(team: &Team) {
+/// What the dialog then shows.
+pub fn assert_all_shown(team: &Team) {
     let shown = team.shown();
     assert_eq!(team.texts(), ["changed", "a file"]);
     assert_eq!((team.reactions(shown[0].id), shown[1].files.len()), (vec!["fire"], 1));
