@@ -159,9 +159,49 @@ pub const PORTAL_IDLE_CONNECTIONS_MAX: usize = 16;
 pub const LIMITER_RESERVE_DIVISOR: u32 = 5;
 /// How long a call waits for its turn at the limiter before it is refused as rate limited.
 pub const LIMITER_WAIT_MAX: Duration = Duration::from_secs(60);
-/// After this long a call of a lower lane goes before newcomers of a higher one, so that a backlog
-/// of replies never stops the polling altogether.
+/// How long a waiting call lets others go before it: a call of a lower lane then goes before
+/// replies now and then, so that a backlog of replies never stops the polling altogether; and a
+/// call whose method has no time left for longer is refused, so that its thread can do others.
 pub const LIMITER_PATIENCE: Duration = Duration::from_secs(5);
+/// So many replies in a row go before one call of a lower lane that has waited long: with two
+/// requests a second, one in two seconds is left for polling.
+pub const LIMITER_REPLIES_IN_ROW: u32 = 3;
+/// A waiting call looks again at least that often: nobody is told when its patience is over, or
+/// when a method has time again.
+pub const LIMITER_LOOK: Duration = Duration::from_millis(250);
+/// How much later than another a call may arrive that left with it: so much of the burst is left
+/// free that calls which arrive bunched do not go over it.
+pub const LIMITER_LATE_MAX: Duration = Duration::from_secs(2);
+/// The part of the portal's rate that is used: its clock may be slower than ours by a hundredth, and
+/// no burst would make up for that in the long run.
+pub const LIMITER_RATE_USED: f64 = 0.98;
+/// The pause of all callers after the portal refused as too many; the dice take up to half of it
+/// away, and the portal wants one second (b24: transport §3.5).
+pub const LIMITER_PAUSE_FIRST: Duration = Duration::from_secs(2);
+/// The longest such pause, when refusals follow each other: another program takes everything.
+pub const LIMITER_PAUSE_MOST: Duration = Duration::from_secs(60);
+/// The part of the rate that is used at least between those pauses: each refusal halves the part,
+/// and with another program that takes nine tenths there is as much left.
+pub const LIMITER_SHARE_LEAST: f64 = 1.0 / 16.0;
+/// In this time without a refusal the used part doubles: two to five refusals a minute is what finding
+/// the right one costs, and three minutes after the other program stopped all of it is used again.
+pub const LIMITER_SHARE_DOUBLES: Duration = Duration::from_secs(30);
+/// Operating time of a method in ten minutes: what the portal's source has; documents say more
+/// (b24: transport §3.2).
+pub const METHOD_TIME_MAX: Duration = Duration::from_secs(420);
+/// The part of it above which polling and upkeep call a method less often
+/// (b24: transport §6 rule 18).
+pub const METHOD_TIME_SLOW: f64 = 0.8;
+/// The part of it that polling and upkeep use up at most.
+pub const METHOD_TIME_MOST: f64 = 0.9;
+/// The same two for replies.
+pub const METHOD_TIME_SLOW_REPLY: f64 = 0.9;
+/// See above. What is left is for a call that takes longer than those before it.
+pub const METHOD_TIME_MOST_REPLY: f64 = 0.95;
+/// What a call is taken to cost at least, in seconds: shorter ones are not counted by the portal.
+pub const METHOD_COST_LEAST: f64 = 0.1;
+/// How far apart the reset of one and the same minute may look in two answers.
+pub const METHOD_RESET_BLUR: Duration = Duration::from_secs(20);
 /// How long a method stays parked when the portal did not say (b24: transport §3.5).
 pub const METHOD_PARKED_DEFAULT: Duration = Duration::from_secs(60);
 /// Longest parking believed: the portal counts over ten minutes.

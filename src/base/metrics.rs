@@ -46,6 +46,7 @@ counters! {
     PortalCalls "aihummer_portal_calls_total" "REST calls sent to the portal.";
     PortalFailures "aihummer_portal_failures_total" "REST calls that failed.";
     PortalRateLimited "aihummer_portal_rate_limited_total" "REST calls the portal refused as too many.";
+    PortalMethodsParked "aihummer_portal_methods_parked_total" "REST calls the portal refused because their method had used up its time.";
     TokensRefreshed "aihummer_tokens_refreshed_total" "Access tokens renewed.";
     HandlerPanics "aihummer_handler_panics_total" "Request handlers or jobs that panicked.";
 }

@@ -1,11 +1,10 @@
 //! One call to the portal: a turn at the limiter, the request, the classified answer. One
 //! [`Portal`] is shared by all agents, because the rate is counted per portal and source address
 //! (b24: transport §3.1). Knows credentials as values; who they belong to and how they are renewed
-//! is `agents`' matter.
+//! is `agents`' matter; whose turn it is decides `domain::turns`, of which this keeps clock and lock.
 
 mod attach;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -30,27 +29,17 @@ use crate::bitrix::failure;
 use crate::bitrix::transport::Reply;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::Trouble;
+use crate::domain::budget::Figures;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
-use crate::domain::limiter::Bucket;
 use crate::domain::limiter::Rate;
+pub use crate::domain::turns::Lane;
+use crate::domain::turns::Permit;
+use crate::domain::turns::Standing;
+use crate::domain::turns::Turns;
+use crate::domain::turns::Verdict;
 use crate::limits;
-
-/// Whose turn comes first when the portal's rate is short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Answers of agents.
-    Reply,
-    /// Asking for events.
-    Poll,
-    /// Consent, identity, directory.
-    Upkeep,
-    /// Showing that an agent types: never waits, because late it is worth nothing.
-    Typing,
-}
-
-const LANES: usize = 4;
 
 /// A call, ready to be sent: what `methods` makes.
 pub struct Call<T> {
@@ -112,38 +101,39 @@ pub enum RateRule {
 pub struct Portal {
     transport: Transport,
     rule: RateRule,
-    queue: Mutex<Queue>,
+    turns: Mutex<Turns>,
     moved: Condvar,
     started: Instant,
     /// By how many milliseconds the portal's clock is ahead of ours, as its last answer said.
     ahead_ms: AtomicI64,
 }
 
-/// Who waits for a turn, and what may not be asked just now.
-struct Queue {
-    /// `None` when there is no limit.
-    bucket: Option<Bucket>,
-    waiting: [usize; LANES],
-    parked: HashMap<&'static str, Instant>,
-    /// When the operating time of a method is counted anew, as its last success said.
-    resets: HashMap<&'static str, Instant>,
+/// A turn that was had; its method counts as running until this is dropped.
+struct Turn<'a> {
+    portal: &'a Portal,
+    permit: Permit,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.portal.turns().end(&self.permit);
+        self.portal.moved.notify_all();
+    }
 }
 
 impl Portal {
     /// A portal behind a transport.
     pub fn new(transport: Transport, rule: RateRule) -> Portal {
-        let bucket = match rule {
+        let rate = match rule {
             RateRule::Off => None,
             // The slower rate is safe until the licence is known.
-            RateRule::Auto => Some(Bucket::new(Rate::STANDARD, Duration::ZERO)),
-            RateRule::Fixed(rate) => Some(Bucket::new(rate, Duration::ZERO)),
+            RateRule::Auto => Some(Rate::STANDARD),
+            RateRule::Fixed(rate) => Some(rate),
         };
-        let queue =
-            Queue { bucket, waiting: [0; LANES], parked: HashMap::new(), resets: HashMap::new() };
         Portal {
             transport,
             rule,
-            queue: Mutex::new(queue),
+            turns: Mutex::new(Turns::new(rate, Duration::ZERO)),
             moved: Condvar::new(),
             started: Instant::now(),
             ahead_ms: AtomicI64::new(0),
@@ -163,11 +153,14 @@ impl Portal {
     /// Tells the licence, which decides the rate unless a setting does.
     pub fn set_licence(&self, licence: &str) {
         if self.rule == RateRule::Auto {
-            let now = self.started.elapsed();
-            if let Some(bucket) = &mut self.queue().bucket {
-                bucket.set_rate(Rate::of_licence(licence), now);
-            }
+            self.turns().set_rate(Rate::of_licence(licence), self.now());
+            self.moved.notify_all();
         }
+    }
+
+    /// How the limits stand.
+    pub fn standing(&self) -> Standing {
+        self.turns().standing(self.now())
     }
 
     /// Sends one call as `credential` and reads its result.
@@ -175,10 +168,11 @@ impl Portal {
     /// # Errors
     /// The classified failure; nothing is retried here.
     pub fn call<T>(&self, credential: &Credential, call: &Call<T>) -> Result<T, Failure> {
-        self.turn(call.lane, call.method, call.writes)?;
+        let turn = self.turn(call.lane, call.method, call.writes)?;
         let started = Instant::now();
         let reply = self.send(credential, call);
-        let result = self.read(call, reply);
+        let result = self.read(call, reply, &turn.permit);
+        drop(turn);
         count(Counter::PortalCalls);
         let took_ms = started.elapsed().as_millis();
         match &result {
@@ -211,7 +205,12 @@ impl Portal {
         self.transport.post_json(&url, &body)
     }
 
-    fn read<T>(&self, call: &Call<T>, reply: Result<Reply, Trouble>) -> Result<T, Failure> {
+    fn read<T>(
+        &self,
+        call: &Call<T>,
+        reply: Result<Reply, Trouble>,
+        permit: &Permit,
+    ) -> Result<T, Failure> {
         let reply = reply.map_err(|trouble| {
             if let Trouble::Certificate(why) = &trouble {
                 log::warn!("certificate_refused reason={why:?}");
@@ -219,8 +218,9 @@ impl Portal {
             failure::of_trouble(call.method, call.writes, &trouble)
         })?;
         let envelope = failure::object(call.method, call.writes, &reply)
-            .map_err(|failure| self.heed(call.method, failure))?;
-        self.remember_times(call.method, &envelope);
+            .map_err(|failure| self.heed(permit, failure))?;
+        let figures = self.times(&envelope);
+        self.turns().admitted(permit, figures, self.now());
         let odd = |code| {
             failure::failure(call.method, call.writes, Class::Protocol, Effect::Unknown, code)
         };
@@ -229,94 +229,83 @@ impl Portal {
     }
 
     /// Makes the limiter heed a refusal: a full bucket is full for all, a parked method parked.
-    fn heed(&self, method: &'static str, failure: Failure) -> Failure {
+    fn heed(&self, permit: &Permit, failure: Failure) -> Failure {
         match failure.class {
             Class::RateLimited => {
                 count(Counter::PortalRateLimited);
-                let now = self.started.elapsed();
-                if let Some(bucket) = &mut self.queue().bucket {
-                    bucket.fill(now);
+                let dice = u64::from_le_bytes(crypto::random());
+                let pause = self.turns().refused(permit, self.now(), dice);
+                if let Some(pause) = pause {
+                    log::warn!(
+                        "rate_refused method={} pause_ms={}",
+                        failure.method,
+                        pause.as_millis()
+                    );
                 }
                 failure
             }
             Class::MethodParked => {
-                let mut queue = self.queue();
-                let now = Instant::now();
-                let reset = queue.resets.get(method).copied().filter(|reset| *reset > now);
-                let until = reset.unwrap_or(now + limits::METHOD_PARKED_DEFAULT);
-                queue.parked.insert(method, until);
-                log::warn!("method_parked method={method} for_s={}", (until - now).as_secs());
-                failure::after(failure, until - now)
+                count(Counter::PortalMethodsParked);
+                let wait = self.turns().park(permit, self.now());
+                log::warn!("method_parked method={} for_s={}", failure.method, wait.as_secs());
+                failure::after(failure, wait)
             }
             _ => failure,
         }
     }
 
-    /// Keeps what an answer says of time: how far the portal's clock is from ours, and
-    /// `operating_reset_at` relative to the answer's own clock.
-    fn remember_times(&self, method: &'static str, envelope: &Value) {
-        let time = envelope.get("time").unwrap_or(&Value::Null);
-        let reset = time.get("operating_reset_at").and_then(Value::as_f64);
-        let Some(finish) = time.get("finish").and_then(Value::as_f64) else { return };
+    /// What an answer says of time: how far the portal's clock is from ours is kept, its method's
+    /// operating time returned, with the reset relative to the answer's own clock.
+    fn times(&self, envelope: &Value) -> Option<Figures> {
+        let time = envelope.get("time")?;
+        let number = |name| time.get(name).and_then(Value::as_f64).filter(|n| n.is_finite());
+        let finish = number("finish")?;
         // Saturating casts: an absurd clock stays absurd and nothing else.
         let ahead_ms = ((finish * 1000.0) as i64).saturating_sub(clock::now().0);
         self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
-        if let Some(reset) = reset {
-            let seconds =
-                (reset - finish + 1.0).clamp(0.0, limits::METHOD_PARKED_MAX.as_secs_f64());
-            let until = Instant::now() + Duration::from_secs_f64(seconds);
-            self.queue().resets.insert(method, until);
-        }
+        let longest = limits::METHOD_PARKED_MAX.as_secs_f64();
+        let reset = (number("operating_reset_at")? - finish + 1.0).clamp(0.0, longest);
+        Some(Figures {
+            spent: number("operating").unwrap_or_default().max(0.0),
+            cost: number("duration").unwrap_or_default().clamp(0.0, longest),
+            reset: Duration::from_secs_f64(reset),
+        })
     }
 
     /// Waits for a turn. Bounded: a call that cannot go in time is refused, not executed.
-    fn turn(&self, lane: Lane, method: &'static str, writes: bool) -> Result<(), Failure> {
-        let refused = |class, code, wait| {
-            failure::after(failure::failure(method, writes, class, Effect::None, code), wait)
-        };
-        let began = Instant::now();
-        let mut queue = self.queue();
-        if queue.bucket.is_none() && queue.parked.is_empty() {
-            return Ok(());
-        }
-        queue.waiting[lane as usize] += 1;
+    fn turn(&self, lane: Lane, method: &'static str, writes: bool) -> Result<Turn<'_>, Failure> {
+        let refused = |class, code| failure::failure(method, writes, class, Effect::None, code);
+        let mut turns = self.turns();
+        let ticket = turns.join(lane, method, self.now());
         let outcome = loop {
-            let now = Instant::now();
-            queue.parked.retain(|_, until| *until > now);
-            if let Some(until) = queue.parked.get(method) {
-                break Err(refused(Class::MethodParked, "method_parked", *until - now));
+            let verdict = turns.ask(&ticket, self.now());
+            if turns.has_granted() {
+                self.moved.notify_all();
             }
-            let waited = now - began;
-            let ahead: usize = queue.waiting[..lane as usize].iter().sum();
-            let behind = ahead > 0 && waited < limits::LIMITER_PATIENCE;
-            let wait = match &mut queue.bucket {
-                None => break Ok(()),
-                Some(_) if behind => limits::LIMITER_PATIENCE - waited,
-                // Who has waited long enough may use what is kept for answers, too.
-                Some(bucket) => match bucket.take(
-                    self.started.elapsed(),
-                    lane != Lane::Reply && waited < limits::LIMITER_PATIENCE,
-                ) {
-                    Ok(()) => break Ok(()),
-                    Err(wait) => wait,
-                },
-            };
-            if waited >= limits::LIMITER_WAIT_MAX || lane == Lane::Typing {
-                break Err(refused(Class::RateLimited, "limiter", wait));
+            match verdict {
+                Verdict::Go(permit) => break Ok(Turn { portal: self, permit }),
+                Verdict::Wait(wait) => {
+                    let waited = self.moved.wait_timeout(turns, wait);
+                    turns = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Verdict::NoPlace => break Err(refused(Class::RateLimited, "limiter")),
+                Verdict::NoTime(wait) => {
+                    let failure = refused(Class::MethodParked, "method_parked");
+                    break Err(failure::after(failure, wait));
+                }
             }
-            let waited_for = self.moved.wait_timeout(queue, wait);
-            queue = waited_for.unwrap_or_else(PoisonError::into_inner).0;
         };
-        queue.waiting[lane as usize] -= 1;
-        drop(queue);
-        // Whoever waited behind this lane looks again.
-        self.moved.notify_all();
+        drop(turns);
         outcome
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
         // Counters and times only: a panic elsewhere leaves nothing half done in them.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The portal's request rate as a value: a leaky bucket that drains at a steady rate and refuses
-//! above a threshold (b24: transport §3.1). `now` goes in, go or wait comes out.
+//! above a threshold (b24: transport §3.1), and how we give way when others fill it too. `now` goes
+//! in, go or wait comes out. `domain::turns` decides whose place it is.
 
 use std::time::Duration;
 
+use crate::domain::retry::Backoff;
 use crate::limits;
 
 /// How fast a portal may be asked.
@@ -20,65 +22,149 @@ impl Rate {
     /// Enterprise.
     pub const ENTERPRISE: Rate = Rate { per_second: 5, burst: 250 };
 
-    /// The rate of a licence as `app.info` names it, such as `en_ent250` or `en_pro100`.
+    /// The rate of a licence as `app.info` names it, such as `en_ent250` or `en_pro100`. A
+    /// self-hosted portal says `en_selfhosted`: its limit, if any, is whatever its administrator
+    /// made it, so it is taken for the slower one unless a setting says better.
     pub fn of_licence(licence: &str) -> Rate {
         let plan = licence.split('_').next_back().unwrap_or(licence);
         if plan.starts_with("ent") { Rate::ENTERPRISE } else { Rate::STANDARD }
     }
+
+    /// What we let into the portal's bucket at once. Calls may arrive later than they left, and so
+    /// closer together: whatever drains during that delay is left free.
+    fn most(self) -> f64 {
+        let late = f64::from(self.per_second) * limits::LIMITER_LATE_MAX.as_secs_f64();
+        (f64::from(self.burst) - late).max(1.0)
+    }
 }
 
-/// Thousandths of a request, so that draining a fraction of one is exact enough.
-const MILLI: u64 = 1000;
+/// Short at first, up to a minute, with the dice in it (b24: transport §3.5).
+const PAUSE: Backoff =
+    Backoff { first: limits::LIMITER_PAUSE_FIRST, most: limits::LIMITER_PAUSE_MOST };
+/// Sums of fractions are not exact.
+const HAIR: f64 = 1e-9;
 
 /// How full the portal's bucket is, as far as we know. Somebody else may fill it too.
+///
+/// It begins full. What this process's predecessor sent a moment ago is still in the portal's
+/// bucket, and a connector that is killed again and again would otherwise send a burst each time.
+/// Any life that begins full sends no more than drains meanwhile, so no sequence of lives is
+/// refused; it costs half a second before the first call. A level kept in the database would have
+/// to be written before every call, and believed across a changed clock.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    rate: Rate,
-    level_milli: u64,
+    /// `None` when there is no limit.
+    rate: Option<Rate>,
+    level: f64,
+    /// When `level` was right; in the future during a pause, in which nothing drains for us.
     at: Duration,
+    /// Since when the reserve has been building up.
+    filled_at: Duration,
+    /// The part of the rate that we take for ours: all of it until the portal refuses.
+    share: f64,
+    /// Refusals that successes have not outweighed.
+    refusals: u32,
+    refused_at: Option<Duration>,
 }
 
 impl Bucket {
-    /// An empty bucket. Times are durations since any fixed moment.
-    pub fn new(rate: Rate, now: Duration) -> Bucket {
-        Bucket { rate, level_milli: 0, at: now }
+    /// A full bucket, or none. Times are durations since any fixed moment.
+    pub fn new(rate: Option<Rate>, now: Duration) -> Bucket {
+        let level = rate.map_or(0.0, Rate::most);
+        Bucket { rate, level, at: now, filled_at: now, share: 1.0, refusals: 0, refused_at: None }
     }
 
-    /// Takes one request's place, or says how long until there is one. With `spare`, a part of the
-    /// burst is left to those who do not ask so.
-    pub fn take(&mut self, now: Duration, spare: bool) -> Result<(), Duration> {
+    /// How long until there is a place; zero when there is one. With `spare`, a part of the burst is
+    /// left to those who do not ask so.
+    pub fn wait(&mut self, now: Duration, spare: bool) -> Duration {
         self.drain(now);
-        let reserve = if spare { self.rate.burst / limits::LIMITER_RESERVE_DIVISOR } else { 0 };
-        // One below the threshold: the portal refuses what goes over it, and its clock is not ours.
-        let most = u64::from(self.rate.burst.saturating_sub(1 + reserve).max(1)) * MILLI;
-        let after = self.level_milli + MILLI;
-        if after <= most {
-            self.level_milli = after;
-            return Ok(());
+        let pause = self.at.saturating_sub(now);
+        let Some(rate) = self.rate else { return pause };
+        let reserve = if spare { self.reserve(rate, now) } else { 0.0 };
+        let over = self.level + 1.0 - (rate.most() - reserve);
+        if over <= HAIR {
+            return pause;
         }
-        let drain_ms = u64::from(self.rate.per_second.max(1));
-        Err(Duration::from_millis((after - most).div_ceil(drain_ms)))
+        let drains = over / self.pace(rate) + 1e-6;
+        pause.saturating_add(Duration::try_from_secs_f64(drains).unwrap_or(Duration::MAX))
     }
 
-    /// The portal said it is full: so it is, whatever we counted (b24: transport §6 rule 17).
-    pub fn fill(&mut self, now: Duration) {
+    /// Takes a place that [`Bucket::wait`] said is there.
+    pub fn take(&mut self) {
+        if self.rate.is_some() {
+            self.level += 1.0;
+        }
+    }
+
+    /// The portal refused a call that left at `left` (b24: transport §6 rule 17): its bucket is
+    /// full, and somebody else fills it. So everybody pauses, longer each time, and then goes on at
+    /// half the rate. `dice` is any random number. Returns the pause, unless it has begun already.
+    pub fn refused(&mut self, left: Duration, now: Duration, dice: u64) -> Option<Duration> {
+        if self.refused_at.is_some_and(|known| left <= known) {
+            // It was under way when we heard of the same full bucket.
+            return None;
+        }
         self.drain(now);
-        self.level_milli = u64::from(self.rate.burst) * MILLI;
+        self.refusals = self.refusals.saturating_add(1);
+        self.refused_at = Some(now);
+        self.share = (self.share / 2.0).max(limits::LIMITER_SHARE_LEAST);
+        let pause = PAUSE.delay(self.refusals, dice);
+        self.at = now + pause;
+        self.filled_at = self.at;
+        // One call goes at the end of the pause and sees what it finds.
+        self.level = self.rate.map_or(0.0, |rate| rate.most() - 1.0);
+        Some(pause)
     }
 
-    /// Another rate, with what is in the bucket kept.
+    /// The portal let in a call that left at `left`.
+    pub fn admitted(&mut self, left: Duration) {
+        if self.refused_at.is_some_and(|known| left > known) {
+            self.refusals = self.refusals.saturating_sub(1);
+        }
+    }
+
+    /// Another rate. The room stays what it was: a larger bucket may be as full as the smaller was.
     pub fn set_rate(&mut self, rate: Rate, now: Duration) {
         self.drain(now);
-        self.rate = rate;
+        if let Some(old) = self.rate {
+            self.level += (rate.most() - old.most()).max(0.0);
+            self.rate = Some(rate);
+        }
+    }
+
+    /// The nominal rate; `None` without a limit.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// Requests in the bucket, and the part of the rate that we take.
+    pub fn figures(&mut self, now: Duration) -> (f64, f64) {
+        self.drain(now);
+        (self.level, self.share)
+    }
+
+    /// How much is kept for answers. It builds up while others get three quarters of the rate: right
+    /// after a start or a refusal there is nothing to keep, and polling would stand still for it.
+    fn reserve(&self, rate: Rate, now: Duration) -> f64 {
+        let whole = f64::from(rate.burst / limits::LIMITER_RESERVE_DIVISOR);
+        let built = now.saturating_sub(self.filled_at).as_secs_f64() * self.pace(rate) / 4.0;
+        built.min(whole)
+    }
+
+    /// Requests that drain in a second, as far as we rely on it.
+    fn pace(&self, rate: Rate) -> f64 {
+        f64::from(rate.per_second) * limits::LIMITER_RATE_USED * self.share
     }
 
     fn drain(&mut self, now: Duration) {
-        let passed = now.saturating_sub(self.at).as_millis();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-        // Milliseconds times requests per second is thousandths of a request.
-        let drained = passed.saturating_mul(u64::from(self.rate.per_second));
-        self.level_milli = self.level_milli.saturating_sub(drained);
-        self.at = self.at.max(now);
+        let Some(passed) = now.checked_sub(self.at) else { return };
+        let seconds = passed.as_secs_f64();
+        if let Some(rate) = self.rate {
+            self.level = (self.level - seconds * self.pace(rate)).max(0.0);
+        }
+        let doublings = seconds / limits::LIMITER_SHARE_DOUBLES.as_secs_f64();
+        self.share = (self.share * doublings.exp2()).min(1.0);
+        self.at = now;
     }
 }
 
@@ -88,65 +174,106 @@ mod tests {
 
     use super::Bucket;
     use super::Rate;
+    use crate::limits;
 
-    #[test]
-    fn a_burst_goes_and_then_two_a_second() {
-        let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
-        let mut now = Duration::ZERO;
-        for _ in 0..49 {
-            assert_eq!(bucket.take(now, false), Ok(()));
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn bucket(rate: Rate) -> Bucket {
+        Bucket::new(Some(rate), Duration::ZERO)
+    }
+
+    /// Takes as many places as there are at once.
+    fn take_all(bucket: &mut Bucket, now: Duration, spare: bool) -> u32 {
+        let mut taken = 0;
+        while bucket.wait(now, spare).is_zero() && taken < 1000 {
+            bucket.take();
+            taken += 1;
         }
-        let mut sent = 0;
-        while now < Duration::from_secs(60) {
-            match bucket.take(now, false) {
-                Ok(()) => sent += 1,
-                Err(wait) => {
-                    assert!(wait > Duration::ZERO && wait <= Duration::from_millis(500));
-                    now += wait;
-                }
-            }
-        }
-        assert_eq!(sent, 119, "one every half second, the last due at the end");
+        taken
     }
 
     #[test]
-    fn any_minute_stays_within_what_the_portal_drains_and_holds() {
-        for rate in [Rate::STANDARD, Rate::ENTERPRISE] {
-            let mut bucket = Bucket::new(rate, Duration::ZERO);
-            let mut portal_level = 0.0_f64;
-            let mut last = Duration::ZERO;
-            for ms in 0..120_000 {
-                let now = Duration::from_millis(ms);
-                if bucket.take(now, false).is_ok() {
-                    portal_level -= (now - last).as_secs_f64() * f64::from(rate.per_second);
-                    portal_level = portal_level.max(0.0) + 1.0;
-                    last = now;
-                    assert!(portal_level <= f64::from(rate.burst), "over the threshold at {ms}");
-                }
-            }
+    fn it_begins_full_and_holds_a_burst_later() {
+        for (rate, most) in [(Rate::STANDARD, 46), (Rate::ENTERPRISE, 240)] {
+            let mut bucket = bucket(rate);
+            assert_eq!(take_all(&mut bucket, Duration::ZERO, false), 0);
+            let wait = bucket.wait(Duration::ZERO, false);
+            assert!(wait <= Duration::from_secs(1) / rate.per_second * 11 / 10, "{wait:?}");
+            assert_eq!(take_all(&mut bucket, wait, false), 1);
+            assert_eq!(take_all(&mut bucket, seconds(3600), false), most);
         }
     }
 
     #[test]
-    fn a_portal_that_says_full_is_believed() {
-        let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
-        bucket.fill(Duration::ZERO);
-        assert_eq!(bucket.take(Duration::ZERO, false), Err(Duration::from_secs(1)));
-        assert_eq!(bucket.take(Duration::from_secs(1), false), Ok(()));
+    fn a_portal_that_says_full_is_believed_and_left_alone_for_longer_each_time() {
+        let mut bucket = bucket(Rate::STANDARD);
+        let mut now = seconds(3600);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            bucket.refused(now, now, 0);
+            // What was under way with it changes nothing.
+            let pause = bucket.wait(now, false);
+            bucket.refused(now, now + Duration::from_millis(5), 0);
+            assert_eq!(bucket.wait(now, false), pause);
+            now += pause;
+            pauses.push(pause.as_secs());
+            assert_eq!(take_all(&mut bucket, now, false), 1, "one sees what it finds");
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+        for _ in 0..8 {
+            now += seconds(60);
+            bucket.admitted(now);
+        }
+        assert_eq!(bucket.figures(now).1, 1.0, "all of the rate is ours again");
+        bucket.refused(now, now, 0);
+        assert_eq!(bucket.wait(now, false), limits::LIMITER_PAUSE_FIRST);
+    }
+
+    #[test]
+    fn without_a_limit_a_refusal_still_makes_everybody_pause() {
+        let mut bucket = Bucket::new(None, Duration::ZERO);
+        assert_eq!(take_all(&mut bucket, Duration::ZERO, true), 1000);
+        bucket.refused(Duration::ZERO, seconds(1), 0);
+        assert_eq!(bucket.wait(seconds(1), false), limits::LIMITER_PAUSE_FIRST);
+        assert!(bucket.wait(seconds(3), false).is_zero());
     }
 
     #[test]
     fn polling_leaves_room_for_a_burst_of_answers() {
-        let mut bucket = Bucket::new(Rate::STANDARD, Duration::ZERO);
-        let polls = (0..100).filter(|_| bucket.take(Duration::ZERO, true).is_ok()).count();
-        assert_eq!(polls, 39);
+        let mut bucket = bucket(Rate::STANDARD);
+        let mut now = seconds(3600);
+        assert_eq!(take_all(&mut bucket, now, true), 36);
         // Polling goes on at the steady rate and never eats into the reserve.
-        for second in 1..100 {
-            let now = Duration::from_secs(second);
-            assert_eq!((0..9).filter(|_| bucket.take(now, true).is_ok()).count(), 2);
+        let mut polls = 0;
+        for _ in 0..100 {
+            now += seconds(1);
+            polls += take_all(&mut bucket, now, true);
         }
-        let now = Duration::from_secs(99);
-        assert_eq!((0..100).filter(|_| bucket.take(now, false).is_ok()).count(), 10);
+        assert!((190..=196).contains(&polls), "{polls}");
+        assert_eq!(take_all(&mut bucket, now, false), 10);
+    }
+
+    #[test]
+    fn polling_begins_at_once_after_a_start_and_the_reserve_builds_up() {
+        let mut bucket = bucket(Rate::STANDARD);
+        let mut polls = 0;
+        for second in 1..=25 {
+            polls += take_all(&mut bucket, seconds(second), true);
+        }
+        assert!((36..=40).contains(&polls), "{polls}");
+        assert!(take_all(&mut bucket, seconds(25), false) >= 9);
+    }
+
+    #[test]
+    fn another_rate_changes_no_room() {
+        let mut standard = bucket(Rate::STANDARD);
+        let now = seconds(5);
+        standard.set_rate(Rate::ENTERPRISE, now);
+        assert_eq!(take_all(&mut standard, now, false), 9, "what drained in five seconds");
+        standard.set_rate(Rate::STANDARD, now);
+        assert!(standard.wait(now, false) > seconds(60), "a smaller bucket is over-full for long");
     }
 
     #[test]
@@ -154,5 +281,6 @@ mod tests {
         assert_eq!(Rate::of_licence("en_ent250"), Rate::ENTERPRISE);
         assert_eq!(Rate::of_licence("en_pro100"), Rate::STANDARD);
         assert_eq!(Rate::of_licence("ru_selfhosted"), Rate::STANDARD);
+        assert_eq!(Rate::of_licence(""), Rate::STANDARD);
     }
 }

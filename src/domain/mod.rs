@@ -2,6 +2,7 @@
 //! time and randomness a decision needs arrive as arguments.
 
 pub mod agent;
+pub mod budget;
 pub mod delivery;
 pub mod failure;
 pub mod filename;
@@ -13,3 +14,4 @@ pub mod order;
 pub mod reaction;
 pub mod retry;
 pub mod step;
+pub mod turns;

@@ -158,30 +158,75 @@ fn used_up_operating_time_parks_the_method_and_no_other() {
 }
 
 #[test]
-fn a_portal_that_says_too_often_empties_the_burst_for_all() {
+fn a_method_that_is_nearly_used_up_is_not_asked_and_one_without_figures_is() {
+    let time = |spent: f64| {
+        let (finish, reset) = (1_781_000_000.5, 1_781_000_300);
+        json!({"finish": finish, "operating": spent, "operating_reset_at": reset, "duration": 9})
+    };
+    let answer = |time: Value| (200, json!({"result": 1, "time": time}));
+    let server = canned(vec![
+        answer(time(405.0)),
+        answer(json!({"finish": "soon", "operating": [], "operating_reset_at": {}})),
+        answer(json!({"finish": -1e300, "operating": 1e300, "operating_reset_at": 1e300})),
+    ]);
+    let portal = portal(RateRule::Off);
+    let call = |method| portal.call(&server.credential(), &write(method));
+    assert_eq!(call("m.add"), Ok(1));
+    let failure = call("m.add").expect_err("nothing is left");
+    assert_eq!((failure.class, failure.effect), (Class::MethodParked, Effect::None));
+    assert!(failure.retry_after > Some(Duration::from_secs(290)));
+    assert_eq!((call("m.get"), call("m.get")), (Ok(1), Ok(1)));
+    let wait = call("m.get").expect_err("absurd figures are believed for a while").retry_after;
+    assert!(wait <= Some(Duration::from_secs(660)), "{wait:?}");
+}
+
+#[test]
+fn a_portal_that_says_too_often_makes_all_callers_pause() {
     let refused = json!({"error": "query_limit_exceeded"});
-    let server = canned(vec![(503, refused)]);
-    let portal = portal(RateRule::Fixed(Rate::STANDARD));
-    let failure = portal.call(&server.credential(), &write("m.add")).expect_err("refused");
-    assert_eq!((failure.class, failure.effect), (Class::RateLimited, Effect::None));
-    let now = portal.started.elapsed();
-    let mut queue = portal.queue();
-    let bucket = queue.bucket.as_mut().expect("a limit");
-    assert!(bucket.take(now, false).is_err(), "nobody has a turn just now");
+    for rule in [RateRule::Fixed(Rate::STANDARD), RateRule::Off] {
+        let server = canned(vec![(503, refused.clone())]);
+        let portal = portal(rule);
+        let failure = portal.call(&server.credential(), &write("m.add")).expect_err("refused");
+        assert_eq!((failure.class, failure.effect), (Class::RateLimited, Effect::None));
+        let hint = Call { lane: Lane::Typing, ..write("m.writing") };
+        let failure = portal.call(&server.credential(), &hint).expect_err("nobody has a turn");
+        assert_eq!((failure.class, failure.code.as_str()), (Class::RateLimited, "limiter"));
+        assert_eq!(portal.standing().share, 0.5);
+        assert_eq!(server.requests.iter().take(1).count(), 1);
+    }
 }
 
 #[test]
 fn only_an_unset_rate_follows_the_licence() {
-    for (rule, burst) in
-        [(RateRule::Auto, 249), (RateRule::Fixed(Rate::STANDARD), 49), (RateRule::Off, 0)]
-    {
+    let (standard, enterprise) = (Some(Rate::STANDARD), Some(Rate::ENTERPRISE));
+    for (rule, rate) in [
+        (RateRule::Auto, enterprise),
+        (RateRule::Fixed(Rate::STANDARD), standard),
+        (RateRule::Off, None),
+    ] {
         let portal = portal(rule);
         portal.set_licence("en_ent250");
-        let mut queue = portal.queue();
-        let taken = queue.bucket.as_mut().map_or(0, |bucket| {
-            let now = Duration::ZERO;
-            (0..300).filter(|_| bucket.take(now, false).is_ok()).count()
-        });
-        assert_eq!(taken, burst, "{rule:?}");
+        assert_eq!(portal.standing().rate, rate, "{rule:?}");
     }
+}
+
+#[test]
+fn many_callers_share_what_there_is_and_none_is_forgotten() {
+    let answers = (0..40).map(|_| (200, json!({"result": 1}))).collect();
+    let server = canned(answers);
+    // Fast enough for a test, slow enough that everybody waits.
+    let portal = portal(RateRule::Fixed(Rate { per_second: 100, burst: 250 }));
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (portal, credential) = (&portal, server.credential());
+            scope.spawn(move || {
+                let lane = [Lane::Reply, Lane::Poll, Lane::Upkeep][number % 3];
+                for _ in 0..5 {
+                    let call = Call { lane, ..write("m.add") };
+                    assert_eq!(portal.call(&credential, &call), Ok(1));
+                }
+            });
+        }
+    });
+    assert_eq!(portal.standing().waiting, 0);
 }
