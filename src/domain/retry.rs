@@ -53,10 +53,13 @@ const MENDING: Backoff =
 const LINKING: Backoff =
     Backoff { first: limits::DELIVERY_LINK_FIRST, most: limits::DELIVERY_LINK_MOST };
 
+/// For what is no failure: only its turn did not come.
+const AT_ONCE: Backoff = Backoff { first: Duration::ZERO, most: Duration::ZERO };
+
 /// What is known of a delivery when it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Past {
-    /// Failures so far of what was being sent, this one included.
+    /// Failures so far of what was being sent, this one included; not those for want of a turn.
     pub failures: u32,
     /// How long ago the delivery was accepted.
     pub age: Duration,
@@ -77,12 +80,10 @@ pub fn next(failure: &Failure, past: &Past, dice: u64) -> Next {
         | Class::Licence
         | Class::PortalClosed
         | Class::Certificate => MENDING,
-        Class::TokenExpired
-        | Class::RateLimited
-        | Class::MethodParked
-        | Class::PortalTrouble
-        | Class::Protocol
-        | Class::Transport => PASSING,
+        // The limiter makes everybody wait as long as needs be; a delay of its own, growing from
+        // one to the next, would leave the portal's rate unused while deliveries wait.
+        Class::RateLimited | Class::MethodParked => AT_ONCE,
+        Class::TokenExpired | Class::PortalTrouble | Class::Protocol | Class::Transport => PASSING,
     };
     let delay = backoff.delay(past.failures, dice).max(failure.retry_after.unwrap_or_default());
     let over = past.age >= limits::DELIVERY_AGE_MAX;
@@ -165,6 +166,18 @@ mod tests {
         }
         let first = next(&failed(Class::Transport, Effect::None), &FRESH, 0);
         assert_eq!(first, Next::Again(limits::DELIVERY_RETRY_FIRST));
+    }
+
+    #[test]
+    fn waiting_for_a_turn_never_becomes_a_growing_delay() {
+        let often = Past { failures: 1000, ..FRESH };
+        for class in [Class::RateLimited, Class::MethodParked] {
+            let failure = failed(class, Effect::None);
+            assert_eq!(next(&failure, &often, 0), Next::Again(Duration::ZERO));
+            let asked = Duration::from_secs(4);
+            let failure = Failure { retry_after: Some(asked), ..failure };
+            assert_eq!(next(&failure, &often, 0), Next::Again(asked));
+        }
     }
 
     const BACKOFF: Backoff =

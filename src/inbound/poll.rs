@@ -172,6 +172,11 @@ impl Poll {
                 log::warn!("event_log_missing agent={agent} method={}", failure.method);
                 timetable.unsupported(agent, now);
             }
+            Err(Setback::Portal(failure))
+                if matches!(failure.class, Class::RateLimited | Class::MethodParked) =>
+            {
+                timetable.put_off(agent, failure.retry_after, now);
+            }
             Err(Setback::Portal(failure)) => {
                 let streak = timetable.failed(agent, failure.retry_after, now, dice());
                 // The first of a row says it; what goes on is told by the agent's state, as is an

@@ -149,6 +149,15 @@ impl Timetable {
         entry.failures
     }
 
+    /// The agent had no turn at the portal's limits, which is no failure of it: it is asked again when
+    /// the limiter says, and in its usual interval otherwise.
+    pub fn put_off(&mut self, agent: &AgentName, after: Option<Duration>, now: Instant) {
+        self.running.remove(agent);
+        if let Some(entry) = self.agents.get_mut(agent) {
+            entry.due = now + after.unwrap_or_default().max(self.active);
+        }
+    }
+
     /// The portal has no event log: it is asked again when it may have been updated.
     pub fn unsupported(&mut self, agent: &AgentName, now: Instant) {
         self.running.remove(agent);

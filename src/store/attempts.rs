@@ -35,7 +35,8 @@ pub struct Done {
 /// What the ledger knows of the attempts at one step that did not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tries {
-    /// How many there were since it is tried, failed look-ups among them.
+    /// How many there were since it is tried, failed look-ups among them, but none that only had no
+    /// turn.
     pub failed: u32,
     /// When the first of those began that may have acted nevertheless.
     pub doubt_since: Option<UnixMs>,
@@ -224,7 +225,8 @@ impl Store {
         self.read(|connection| {
             // A person's retry begins with short delays again; what may have acted stays in doubt.
             let sql = "SELECT COUNT(*) FILTER (WHERE started_at >= COALESCE( \
-                       (SELECT retried_at FROM deliveries WHERE row = ?1), 0)), \
+                       (SELECT retried_at FROM deliveries WHERE row = ?1), 0) \
+                       AND (class IS NULL OR class NOT IN ('rate_limited', 'method_parked'))), \
                        MIN(started_at) FILTER (WHERE effect = 'unknown'), \
                        MAX(COALESCE(ended_at, started_at)) FILTER (WHERE effect = 'unknown') \
                        FROM attempts WHERE delivery = ?1 AND step = ?2 AND effect <> 'done'";

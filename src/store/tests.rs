@@ -29,6 +29,9 @@ use crate::domain::agent::AgentState;
 use crate::domain::delivery::Event;
 use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
+use crate::domain::failure::Class;
+use crate::domain::failure::Effect;
+use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::ChatId;
 use crate::domain::ids::DeliveryId;
@@ -318,6 +321,37 @@ fn a_setback_waits_or_ends() {
     let found = store.delivery(row).expect("reads").expect("there");
     assert_eq!(found.failure.map(|(code, _)| code).as_deref(), Some("unavailable"));
     assert_eq!((store.unfinished(), store.given_up()), (0, Ok(GivenUp::default())));
+}
+
+#[test]
+fn an_attempt_without_a_turn_is_no_failed_try() {
+    let dir = Dir::new();
+    let (store, _thread) = dir.open();
+    let row = accept(&store, "d-1", 1);
+    let classes = [Class::RateLimited, Class::MethodParked, Class::RateLimited, Class::Transport];
+    for (class, failed) in classes.into_iter().zip([0, 0, 0, 1]) {
+        store.begin_attempt(row, 0, NOW).expect("begins");
+        let failure = Failure {
+            class,
+            effect: Effect::None,
+            code: "x".into(),
+            method: "m",
+            retry_after: None,
+        };
+        let setback = Setback {
+            step: 0,
+            event: Event::Postpone,
+            due_at: NOW,
+            code: "resource_exhausted".into(),
+            message: "the portal asks to wait".into(),
+            failure: Some(failure),
+        };
+        store.set_back(row, setback, NOW).expect("waits");
+        assert_eq!(store.tries(row, 0).expect("reads").failed, failed, "{class:?}");
+    }
+    store.begin_attempt(row, 0, NOW).expect("begins");
+    store.interrupt_attempt(row, NOW).expect("cut");
+    assert_eq!(store.tries(row, 0).expect("reads").failed, 2, "whatever became of it");
 }
 
 /// A copy of the files as a crash would leave them: the log not checkpointed, nothing closed.

@@ -175,3 +175,19 @@ fn portal_without_event_log_is_probed_daily_or_when_asked() {
     table.nudge(&mira, tomorrow);
     assert!(take(&mut table, tomorrow).subscribe);
 }
+
+#[test]
+fn waiting_for_the_limiter_is_no_failure() {
+    let start = Instant::now();
+    let mut table = table(&["a"], start);
+    let mut now = start;
+    for _ in 0..20 {
+        let due = take(&mut table, now);
+        table.put_off(&due.agent, None, now);
+        assert_eq!(table.take(now), Next::Wait(ACTIVE), "not longer from time to time");
+        now += ACTIVE;
+    }
+    let due = take(&mut table, now);
+    table.put_off(&due.agent, Some(Duration::from_secs(30)), now);
+    assert_eq!(table.take(now), Next::Wait(Duration::from_secs(30)));
+}
