@@ -37,6 +37,7 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::UserId;
+use crate::domain::turns::Standing;
 use crate::limits;
 use crate::store;
 use crate::store::Store;
@@ -167,6 +168,11 @@ impl Registry {
     /// What the portal's clock shows, or showed, at a moment of ours.
     pub fn time_there(&self, here: UnixMs) -> UnixMs {
         self.portal.time_there(here)
+    }
+
+    /// How the portal's limits stand.
+    pub fn limits(&self) -> Standing {
+        self.portal.standing()
     }
 
     /// One call as `agent`. The token is renewed when it is over and the call then repeated exactly

@@ -21,6 +21,7 @@ use crate::base::secret::Secret;
 use crate::domain::agent::AgentState;
 use crate::domain::delivery::Event;
 use crate::domain::ids::AgentName;
+use crate::domain::turns::Standing;
 use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Reply;
@@ -152,6 +153,7 @@ impl ControlListener {
                     "parked": given_up.parked,
                     "waiting_for_a_person": given_up.dead.saturating_add(given_up.parked),
                 },
+                "limits": self.agents.as_ref().map(|(registry, _)| limits_shown(&registry.limits())),
             }),
         ))
     }
@@ -220,5 +222,20 @@ fn shown(view: &AgentView) -> Value {
         "reason": view.reason,
         "user_id": view.user.map(|user| user.0),
         "user_name": view.user_name,
+    })
+}
+
+/// How the portal's limits stand; whole numbers, because more would be false precision.
+fn limits_shown(standing: &Standing) -> Value {
+    let rate = standing.rate.map(|rate| format!("{}/{}", rate.per_second, rate.burst));
+    let parked = standing.parked.iter();
+    let parked = parked.map(|(method, wait)| json!({ "method": method, "for_s": wait.as_secs() }));
+    json!({
+        "rate": rate.unwrap_or_else(|| "off".to_owned()),
+        "level": standing.level.ceil() as u64,
+        "share_percent": (standing.share * 100.0).round() as u64,
+        "waiting": standing.waiting,
+        "refused": standing.refused,
+        "parked": parked.collect::<Vec<Value>>(),
     })
 }
