@@ -445,15 +445,9 @@ pub(super) fn clear_shelf(shared: &Shared, row: RowId) {
     if matches!(delivery.state, State::Dead | State::Parked) || !delivery.state.is_end() {
         return;
     }
-    let kept = delivery.files.iter().filter_map(|file| match &file.source {
-        FileSource::Kept { name, .. } => Some(name),
-        FileSource::Url(_) => None,
-    });
-    let kept: Vec<&String> = kept.collect();
-    kept.iter().for_each(|name| shared.shelf.remove(name));
-    if !kept.is_empty()
-        && let Err(why) = shared.store.files_gone(row)
-    {
-        log::warn!("file_not_removed reason={why}");
+    for file in &delivery.files {
+        if let FileSource::Kept { name, .. } = &file.source {
+            shared.shelf.remove(name);
+        }
     }
 }

@@ -330,18 +330,6 @@ impl Store {
         })
     }
 
-    /// The files of a delivery are not on the shelf any more, and their addresses not needed.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn files_gone(&self, row: RowId) -> Result<()> {
-        self.write(move |connection| {
-            let sql = "UPDATE files SET url = NULL, kept = NULL WHERE delivery = ?1";
-            connection.execute(sql, [row.0])?;
-            Ok(())
-        })
-    }
-
     /// The uploads of a delivery are lost on the portal and have to be made again.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ fn an_old_delivery_in_doubt_has_all_its_time_again() {
 fn an_old_delivery_without_effect_has_all_its_time_again() {
     let scene = Scene::new();
     let row = scene.accept_at("d-1", long_ago());
-    let busy = Fault::error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests");
+    let busy = Fault::error(503, "CONNECTION_ERROR", "No connection to the server");
     scene.network.plan(When::every(ADD), busy);
     assert_eq!(scene.run(row), None);
     assert_eq!(scene.delivery(row).state, State::Dead);

@@ -53,6 +53,3 @@ CREATE TABLE files (
     disk     INTEGER,
     PRIMARY KEY (delivery, file)
 ) STRICT, WITHOUT ROWID;
-
--- "Which files on the shelf does some delivery still need?"
-CREATE INDEX files_kept ON files (delivery) WHERE kept IS NOT NULL;
