@@ -21,6 +21,7 @@ mod docs;
 mod errors;
 mod identity;
 mod outbound;
+mod random_kill;
 mod secrets;
 mod stop;
 mod tidy;
