@@ -350,16 +350,24 @@ impl Store {
     /// See [`Error`].
     pub fn wanted_files(&self) -> Result<Vec<String>> {
         self.read(|connection| {
-            let sql = format!(
-                "SELECT kept FROM files JOIN deliveries ON deliveries.row = files.delivery \
-                 WHERE kept IS NOT NULL AND ({UNFINISHED} \
-                 OR ({FAILED} AND state IN ('dead', 'parked')))"
-            );
-            let mut statement = connection.prepare(&sql)?;
+            let mut statement = connection.prepare(&wanted_files_sql())?;
             let names = statement.query_map([], |row| row.get(0))?;
             Ok(names.collect::<rusqlite::Result<_>>()?)
         })
     }
+}
+
+/// See [`Store::wanted_files`]. From the deliveries to their files, and not the other way, which
+/// SQLite would choose: it would look at every file there ever was at each start.
+pub(super) fn wanted_files_sql() -> String {
+    let files_of = |condition: &str| {
+        format!(
+            "SELECT kept FROM deliveries CROSS JOIN files ON files.delivery = deliveries.row \
+             WHERE {condition} AND kept IS NOT NULL"
+        )
+    };
+    let given_up = format!("{FAILED} AND state IN ('dead', 'parked')");
+    format!("{} UNION ALL {}", files_of(UNFINISHED), files_of(&given_up))
 }
 
 /// Number of unfinished deliveries, counted once at start.

@@ -21,6 +21,7 @@ use super::ledger::Accepted;
 use super::ledger::NewDelivery;
 use super::ledger::Plan;
 use super::ledger::Target;
+use super::ledger::wanted_files_sql;
 use super::outbox::NewInbound;
 use super::review::GivenUp;
 use crate::base::clock::UnixMs;
@@ -526,4 +527,26 @@ fn after_the_end_writes_are_refused() {
     let (store, thread) = dir.open();
     thread.stop();
     assert_eq!(store.set_meta("a", vec![1]), Err(Error::Stopped));
+}
+
+#[test]
+fn the_files_that_are_wanted_are_found_without_looking_at_those_of_finished_deliveries() {
+    let dir = Dir::new();
+    let (store, _thread) = dir.open();
+    let plan = store.read(|connection| {
+        let sql = format!("EXPLAIN QUERY PLAN {}", wanted_files_sql());
+        let mut statement = connection.prepare(&sql)?;
+        let lines = statement.query_map([], |row| row.get::<_, String>("detail"))?;
+        Ok(lines.collect::<rusqlite::Result<Vec<String>>>()?)
+    });
+    let plan = plan.expect("a plan");
+    let scans: Vec<&String> = plan.iter().filter(|line| line.contains("SCAN")).collect();
+    assert_eq!(
+        scans,
+        [
+            "SCAN deliveries USING INDEX deliveries_unfinished",
+            "SCAN deliveries USING INDEX deliveries_given_up"
+        ],
+        "{plan:?}"
+    );
 }
