@@ -8,8 +8,12 @@ mod crowd;
 mod figures;
 mod hops;
 mod load;
+mod lost;
 mod machine;
 mod process;
+mod rate;
+mod upload;
+mod years;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -23,9 +27,12 @@ use crate::cli::OK;
 use crate::cli::complain;
 use crate::cli::demo::watch::Directory;
 use crate::cli::say;
+use crate::limits;
 use crate::sim::stage::Connector;
 use crate::sim::stage::Process;
 use load::Load;
+use load::WaitsFor;
+use years::Years;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -42,6 +49,16 @@ struct Plan {
     starts: usize,
     /// How long the connector idles before its memory is read.
     idle: Duration,
+    /// Deliveries of the count after which the database is weighed.
+    bulk: usize,
+    /// Bytes of the large file.
+    file: u64,
+    /// Calls of each kind with lost answers, and of those with a file.
+    lost: (usize, usize),
+    /// How long a backlog is watched.
+    rate: Duration,
+    /// See [`Years`].
+    years: Years,
 }
 
 const FULL: Plan = Plan {
@@ -51,6 +68,11 @@ const FULL: Plan = Plan {
     messages: 200,
     starts: 20,
     idle: Duration::from_secs(5),
+    bulk: 10_000,
+    file: limits::MEDIA_BYTES_MAX,
+    lost: (100, 30),
+    rate: Duration::from_secs(60),
+    years: Years { rows: 1_000_000, rounds: 5, starts: 4, accepts: 2_000 },
 };
 
 const SHORT: Plan = Plan {
@@ -60,12 +82,19 @@ const SHORT: Plan = Plan {
     messages: 10,
     starts: 2,
     idle: Duration::from_millis(500),
+    bulk: 200,
+    file: 1_000_000,
+    lost: (10, 10),
+    rate: Duration::from_secs(1),
+    years: Years { rows: 1_000, rounds: 1, starts: 1, accepts: 20 },
 };
 
 /// Connections that call Deliver at the same time.
 const CONNECTIONS: usize = 64;
 /// Dialogs they call it for, each connection its own ones in turn.
 const DIALOGS: usize = 256;
+/// Those of the count.
+const BULK_DIALOGS: usize = 100;
 
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
@@ -115,11 +144,21 @@ fn measure(plan: Plan) -> Result<(), String> {
     let mut connector = model.connector(&binary, "state")?;
     std::thread::sleep(plan.idle);
     line("idle, one agent connected", &process::memory(connector.pid())?, "<= 12 MB");
+    say("\nresident memory while a file goes through\n");
+    upload::measure(&connector, &model.files, model.people[0], plan.file)?;
     deliveries(plan, &model, &connector)?;
     say("\nhealth of a listener, a new connection each time\n");
     crowd::measure(&binary, dir.path(), &connector)?;
     connector.terminate()?;
+    bulk(plan, &model, &binary)?;
     drop(model);
+    say("\na ledger of years\n");
+    years::measure(&binary, &dir.path().join("years"), plan.years)?;
+    say("\nevery fifth answer lost after the portal acted, the model in this process\n");
+    let (count, files) = plan.lost;
+    lost::measure(&binary, &dir.path().join("lost"), count, files)?;
+    say("\nthe portal's rate\n");
+    rate::measure(&binary, &dir.path().join("rate"), plan.rate)?;
     say("\ninbound, the model in this process\n");
     hops::measure(&binary, &dir.path().join("hops"), plan.messages)
 }
@@ -132,6 +171,7 @@ fn deliveries(plan: Plan, model: &Model, connector: &Connector) -> Result<(), St
         address: connector.origin("deliver").trim_start_matches("http://").to_owned(),
         connections,
         users,
+        waits_for: WaitsFor::Outcome,
     };
     // Before the load, whose thousands of events the connector reads back afterwards.
     let alone = load("alone", 1, users(1)).run(Duration::ZERO, plan.alone)?;
@@ -160,12 +200,45 @@ fn deliveries(plan: Plan, model: &Model, connector: &Connector) -> Result<(), St
     Ok(())
 }
 
+/// A number of deliveries into a database of their own, and its size.
+fn bulk(plan: Plan, model: &Model, binary: &Path) -> Result<(), String> {
+    let mut connector = model.connector(binary, "bulk")?;
+    model.consent(&connector)?;
+    let load = Load {
+        name: "bulk",
+        address: connector.origin("deliver").trim_start_matches("http://").to_owned(),
+        connections: BULK_DIALOGS / 2,
+        users: model.people.iter().copied().take(BULK_DIALOGS).collect(),
+        waits_for: WaitsFor::Outcome,
+    };
+    let measured = load.run_count(plan.bulk)?;
+    say("\na number of deliveries\n");
+    let what = format!("{} over {BULK_DIALOGS} dialogs", measured.calls);
+    line(&what, &format!("{:.0} a second", measured.rate()), "");
+    line("  one call", &figures::spread(&measured.times), "");
+    line("  other answers", &measured.failures.to_string(), "");
+    let state = model.dir.join("bulk");
+    let running = process::database_bytes(&state);
+    connector.terminate()?;
+    let stopped = process::database_bytes(&state);
+    let told = format!(
+        "{} with its log, {} after a stop, {} bytes a delivery",
+        figures::megabytes(running),
+        figures::megabytes(stopped),
+        stopped / measured.calls.max(1) as u64
+    );
+    line("  database", &told, "");
+    Ok(())
+}
+
 /// Model portal and gateway in a process of their own: the verb `sim`.
 struct Model {
     process: Process,
     settings: Vec<(String, String)>,
     agent_user: u64,
     people: Vec<u64>,
+    /// Origin of its host of files.
+    files: String,
     dir: PathBuf,
 }
 
@@ -194,6 +267,7 @@ impl Model {
             settings,
             agent_user: told["agent_user"].as_u64().ok_or_else(strange)?,
             people: people.filter_map(Value::as_u64).collect(),
+            files: text(&told["files"]),
             process,
             dir: dir.to_owned(),
         })

@@ -1,6 +1,6 @@
-//! `sim`: only the model portal and gateway, without a connector: for trying the connector by hand
-//! beside them, and for `bench`, which wants them in a process of their own. Stays up until a
-//! signal; everything the model knew ends with it.
+//! `sim`: only the model portal, the gateway and a host of files, without a connector: for trying the
+//! connector by hand beside them, and for `bench`, which wants them in a process of their own. Stays
+//! up until a signal; everything the model knew ends with it.
 //!
 //! One JSON line on stdout says where everything is and how a connector must be set; the same
 //! settings lie in an environment file. What a person may type is on stderr.
@@ -23,6 +23,7 @@ use crate::cli::demo::watch;
 use crate::cli::demo::watch::Directory;
 use crate::cli::demo::watch::Watch;
 use crate::cli::say;
+use crate::sim::FileHost;
 use crate::sim::PortalOptions;
 use crate::sim::User;
 use crate::sim::gateway::DELIVER_PATH;
@@ -77,9 +78,12 @@ fn stand(signals: &StopSignals, people: usize, history: bool) -> Result<(), Stri
     stage.set("BITRIX24_DELIVER_ADDR", &deliver);
     stage.gateway.set_deliver(&format!("http://{deliver}"));
     let env_file = dir.path().join("connector.env");
+    let files = FileHost::start(&stage.network);
+    let files = files.map_err(|why| format!("no host of files: {why}"))?;
+    stage.set("BITRIX24_MEDIA_HOSTS", files.url().trim_start_matches("http://"));
     write_env_file(&env_file, &stage)?;
     let token = watch::employee_token(&stage)?;
-    say(&format!("{}\n", description(&stage, &people, &env_file, &token)));
+    say(&format!("{}\n", description(&stage, &files, &people, &env_file, &token)));
     aside(&manual(&stage, &env_file, &control, &deliver, &token)?);
     let chat = stage.portal.private_chat(stage.olaf, stage.mira);
     let mut watch = Watch::new(&stage, vec![("Olaf and Mira", chat)]);
@@ -90,7 +94,13 @@ fn stand(signals: &StopSignals, people: usize, history: bool) -> Result<(), Stri
 }
 
 /// The line for programs.
-fn description(stage: &Stage, people: &[u64], env_file: &Path, token: &str) -> Value {
+fn description(
+    stage: &Stage,
+    files: &FileHost,
+    people: &[u64],
+    env_file: &Path,
+    token: &str,
+) -> Value {
     let settings = stage.settings().into_iter();
     let settings: Map<String, Value> =
         settings.map(|(name, value)| (name, Value::String(value))).collect();
@@ -98,6 +108,7 @@ fn description(stage: &Stage, people: &[u64], env_file: &Path, token: &str) -> V
         "portal": stage.portal.url(),
         "authorization": format!("http://{}", stage.portal.oauth_host()),
         "gateway": stage.gateway.url(),
+        "files": files.url(),
         "agent": "helper",
         "agent_user": stage.mira,
         "employee": stage.olaf,

@@ -6,6 +6,8 @@
 pub mod agents;
 pub mod attempts;
 pub mod consents;
+#[cfg(feature = "sim")]
+pub mod fill;
 pub mod ledger;
 mod migrate;
 pub mod outbox;

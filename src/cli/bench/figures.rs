@@ -17,6 +17,16 @@ pub(super) fn spread(times: &[Duration]) -> String {
     )
 }
 
+/// How many times a percentile of some durations is that of others.
+pub(super) fn ratio(these: &[Duration], those: &[Duration], percent: usize) -> String {
+    let of = |times: &[Duration]| {
+        let mut sorted = times.to_vec();
+        sorted.sort_unstable();
+        percentile(&sorted, percent).as_secs_f64()
+    };
+    format!("{:.2}", of(these) / of(those))
+}
+
 /// The smallest value that so many percent of the sorted ones do not exceed.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
@@ -43,6 +53,7 @@ mod tests {
     use std::time::Duration;
 
     use super::megabytes;
+    use super::ratio;
     use super::spread;
 
     #[test]
@@ -51,6 +62,7 @@ mod tests {
         assert_eq!(spread(&ms(200)), "p50 100 ms, p99 198 ms, most 200 ms of 200");
         assert_eq!(spread(&ms(3)), "p50 2.0 ms, p99 3.0 ms, most 3.0 ms of 3");
         assert_eq!(spread(&[]), "none measured");
+        assert_eq!(ratio(&ms(300), &ms(200), 99), "1.50");
         assert_eq!(megabytes(12_340_000), "12.3 MB");
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::bench::figures;
 use crate::cli::bench::line;
 use crate::sim::client;
 use crate::sim::stage::Connector;
+use crate::store::DATABASE_FILE;
 
 /// How long an answer of `/healthz` may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,6 +78,30 @@ pub(super) fn memory(pid: u32) -> Result<String, String> {
         )),
         _ => Err(format!("{path} does not say how much memory is resident")),
     }
+}
+
+/// The resident memory of a process now and its peak, in bytes.
+pub(super) fn resident_and_peak(pid: u32) -> Result<(u64, u64), String> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).map_err(|why| format!("{path}: {why}"))?;
+    let bytes = |name| field(&status, name).map(|kilobytes| kilobytes * 1024);
+    let both = bytes("VmRSS:").zip(bytes("VmHWM:"));
+    both.ok_or_else(|| format!("{path} does not say how much memory is resident"))
+}
+
+/// Makes the peak what is resident now.
+pub(super) fn forget_peak(pid: u32) -> Result<(), String> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5").map_err(|why| format!("{path}: {why}"))
+}
+
+/// Bytes of the database in a state directory: the file and what lies in its log.
+pub(super) fn database_bytes(state: &Path) -> u64 {
+    let bytes = |ending: &str| {
+        let path = state.join(format!("{DATABASE_FILE}{ending}"));
+        std::fs::metadata(path).map_or(0, |found| found.len())
+    };
+    bytes("") + bytes("-wal")
 }
 
 fn field(status: &str, name: &str) -> Option<u64> {

@@ -38,6 +38,14 @@ pub const SCOPES: &[&str] = &["im", "user_brief", "department", "disk"];
 pub const EVENTS_METHOD: &str = "im.v2.event.get";
 /// The method by which an agent says something.
 pub const SAY_METHOD: &str = "im.message.add";
+/// The method by which it edits, deletes and reacts.
+pub const EDIT_METHOD: &str = "im.message.update";
+/// See [`EDIT_METHOD`].
+pub const DELETE_METHOD: &str = "im.message.delete";
+/// See [`EDIT_METHOD`].
+pub const REACT_METHOD: &str = "im.v2.chat.message.reaction.add";
+/// The methods by which it sends files: an upload each, then one publication.
+pub const FILE_METHODS: [&str; 2] = ["disk.folder.uploadfile", "im.disk.file.commit"];
 /// Ports that are tried for the consent listener.
 const PORT_TRIES: u32 = 100;
 
