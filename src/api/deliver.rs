@@ -267,7 +267,7 @@ fn problem_of(refused: Refused) -> Problem {
             "text: makes more than {} messages; send it in pieces",
             limits::DELIVERY_PARTS_MAX
         )),
-        Refused::WrongTarget(why) => Problem::not_found(format!("target_delivery_id: {why}")),
+        Refused::WrongTarget(why) => Problem::not_found(why),
         Refused::MediaHost(why) => Problem::invalid(format!("media: {why}")),
         Refused::Conflict => Problem::new(
             409,

@@ -99,6 +99,12 @@ impl DialogId {
         }
     }
 
+    /// Whether two addresses are of two conversations. A private chat may be addressed either way, so
+    /// of one of each kind nobody can tell.
+    pub fn is_surely_not(self, other: DialogId) -> bool {
+        self != other && self.is_private() == other.is_private()
+    }
+
     /// Whether this is a private dialog.
     pub fn is_private(self) -> bool {
         matches!(self, DialogId::User(_))
@@ -201,6 +207,16 @@ mod tests {
             assert_eq!(DialogId::parse(bad), None, "{bad}");
         }
         assert_eq!(DialogId::parse("9999999999999999999"), None);
+    }
+
+    #[test]
+    fn a_private_chat_has_two_addresses() {
+        let is = |one, other| {
+            let parse = |text| DialogId::parse(text).expect("a dialog");
+            parse(one).is_surely_not(parse(other))
+        };
+        assert!(is("12", "13") && is("chat12", "chat13"));
+        assert!(!is("12", "12") && !is("12", "chat12") && !is("chat13", "12"));
     }
 
     #[test]

@@ -212,13 +212,17 @@ fn target(shared: &Shared, request: &DeliverRequest) -> Result<Target, Refused> 
         None => Ok(Target::default()),
         Some(Aim::Message(message)) => {
             let origin = shared.store.origin_of(&request.agent, *message)?;
-            Ok(Target { message: Some(*message), origin })
+            if origin.is_some_and(|(_, dialog)| dialog.is_surely_not(request.dialog)) {
+                return Err(Refused::WrongTarget("message_id: that message is in another dialog"));
+            }
+            Ok(Target { message: Some(*message), origin: origin.map(|(row, _)| row) })
         }
         Some(Aim::Delivery(id)) => {
             let known = shared.store.delivery_by_id(id)?;
-            let known = known.ok_or(Refused::WrongTarget("no delivery has this id"))?;
+            let known =
+                known.ok_or(Refused::WrongTarget("target_delivery_id: no delivery has this id"))?;
             if (&known.agent, known.dialog) != (&request.agent, request.dialog) {
-                let why = "that delivery went to another dialog or from another agent";
+                let why = "target_delivery_id: it went to another dialog or from another agent";
                 return Err(Refused::WrongTarget(why));
             }
             let edited = known.operation == Operation::Edit;

@@ -5,25 +5,35 @@
 use rusqlite::OptionalExtension;
 
 use crate::domain::ids::AgentName;
+use crate::domain::ids::DialogId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
+use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
 
 impl Store {
-    /// The send that a message of an agent came from.
+    /// The send that a message of an agent came from, and the dialog it is in.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn origin_of(&self, agent: &AgentName, message: MessageId) -> Result<Option<RowId>> {
+    pub fn origin_of(
+        &self,
+        agent: &AgentName,
+        message: MessageId,
+    ) -> Result<Option<(RowId, DialogId)>> {
         self.read(|connection| {
-            let sql = "SELECT COALESCE(deliveries.origin, deliveries.row) FROM steps \
+            let sql = "SELECT COALESCE(deliveries.origin, deliveries.row), dialog FROM steps \
                        JOIN deliveries ON deliveries.row = steps.delivery \
                        WHERE steps.message = ?1 AND deliveries.agent = ?2 AND steps.done = 1 \
                        AND steps.kind IN ('add', 'publish', 'send_file') LIMIT 1";
             let mut statement = connection.prepare(sql)?;
-            let found = statement.query_row((message.0, agent.as_str()), |row| row.get(0));
-            Ok(found.optional()?.map(RowId))
+            let found = statement.query_row((message.0, agent.as_str()), |row| {
+                Ok((RowId(row.get(0)?), row.get::<_, String>(1)?))
+            });
+            let Some((row, dialog)) = found.optional()? else { return Ok(None) };
+            let damaged = || Error::Other(format!("delivery {row} is unreadable"));
+            Ok(Some((row, DialogId::parse(&dialog).ok_or_else(damaged)?)))
         })
     }
 

@@ -540,13 +540,9 @@ fn the_files_that_are_wanted_are_found_without_looking_at_those_of_finished_deli
         Ok(lines.collect::<rusqlite::Result<Vec<String>>>()?)
     });
     let plan = plan.expect("a plan");
-    let scans: Vec<&String> = plan.iter().filter(|line| line.contains("SCAN")).collect();
-    assert_eq!(
-        scans,
-        [
-            "SCAN deliveries USING INDEX deliveries_unfinished",
-            "SCAN deliveries USING INDEX deliveries_given_up"
-        ],
-        "{plan:?}"
-    );
+    let reads_all = |line: &&String| {
+        line.contains("SCAN files")
+            || (line.contains(" deliveries") && !line.contains("USING INDEX deliveries_"))
+    };
+    assert!(!plan.is_empty() && !plan.iter().any(|line| reads_all(&line)), "{plan:?}");
 }

@@ -204,6 +204,11 @@ fn an_operation_on_an_unknown_delivery_or_dialog_is_refused_at_once() {
     let elsewhere = DeliverRequest { dialog, ..scene.edit("d-3", delivery("d-1"), "x") };
     let elsewhere = accept::accept(&scene.shared, elsewhere);
     assert!(matches!(elsewhere, Err(Refused::WrongTarget(_))), "{elsewhere:?}");
+    let sent = scene.delivered(scene.request("d-4", "two"));
+    let dialog = DialogId::parse("chat1").expect("a dialog");
+    let elsewhere = DeliverRequest { dialog, ..scene.edit("d-5", message(&sent), "x") };
+    let elsewhere = accept::accept(&scene.shared, elsewhere);
+    assert!(matches!(elsewhere, Err(Refused::WrongTarget(_))), "{elsewhere:?}");
     assert_eq!(scene.shared.store.unfinished(), 0);
 }
 
