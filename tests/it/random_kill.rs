@@ -51,7 +51,7 @@ struct Size {
 
 const SHORT: Size = Size { kills: 15, deliveries: 400, files: 0, drain: Duration::from_secs(120) };
 const LONG: Size =
-    Size { kills: 300, deliveries: 10_000, files: 8, drain: Duration::from_secs(400) };
+    Size { kills: 300, deliveries: 10_000, files: 3, drain: Duration::from_secs(400) };
 
 const AGENTS: [&str; 2] = ["helper", "second"];
 /// Private dialogs and groups of each agent.
@@ -338,7 +338,7 @@ fn thousands(number: usize) -> String {
 }
 
 fn seed() -> u64 {
-    let given = std::env::var("AIHUMMER_SEED").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var_os("AIHUMMER_SEED").and_then(|text| text.to_str()?.parse().ok());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     given.unwrap_or(now.as_micros() as u64 % 1_000_000_000)
 }

@@ -109,7 +109,7 @@ impl Script {
                 (12..24, Some(target)) => script.react(number, target),
                 (24..32, Some(target)) => script.delete(number, target),
                 (32..40, _) => script.send(number, ALIKE.to_owned(), &[ALIKE.to_owned()]),
-                (40..45, _) => script.send_long(number),
+                (40..42, _) => script.send_long(number),
                 _ => script.send_short(number),
             }
         }
@@ -172,7 +172,7 @@ impl Script {
     fn edit(&mut self, number: usize, target: usize) {
         let (sent, mut places) = self.sends[target].clone();
         let by = format!("edit{number}");
-        let long_one = self.dice.below(8) == 0;
+        let long_one = self.dice.below(20) == 0;
         let (text, keys) = if long_one { long(sent, &by) } else { short(sent, &by) };
         for (at, key) in keys.iter().enumerate() {
             match places.get(at) {
