@@ -226,7 +226,8 @@ impl Store {
             // A person's retry begins with short delays again; what may have acted stays in doubt.
             let sql = "SELECT COUNT(*) FILTER (WHERE started_at >= COALESCE( \
                        (SELECT retried_at FROM deliveries WHERE row = ?1), 0) \
-                       AND (class IS NULL OR class NOT IN ('rate_limited', 'method_parked'))), \
+                       AND (class IS NULL OR class NOT IN \
+                       ('rate_limited', 'method_parked', 'interrupted'))), \
                        MIN(started_at) FILTER (WHERE effect = 'unknown'), \
                        MAX(COALESCE(ended_at, started_at)) FILTER (WHERE effect = 'unknown') \
                        FROM attempts WHERE delivery = ?1 AND step = ?2 AND effect <> 'done'";
