@@ -1,13 +1,17 @@
 //! One step as requests to the portal, the documented method first, and what is done instead when
 //! the portal lacks something. Says what came of it; when to try again is `execute`'s matter.
 
+use std::path::PathBuf;
+
 use crate::bitrix::methods;
 use crate::domain::failure::Class;
+use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
 use crate::domain::ids::MessageId;
 use crate::domain::reaction;
 use crate::domain::step::StepKind;
 use crate::outbound::Shared;
+use crate::outbound::verdict;
 use crate::store;
 use crate::store::attempts::Done;
 use crate::store::ledger::Delivery;
@@ -128,23 +132,41 @@ pub(super) fn says(failure: &Failure, code: &str) -> bool {
     failure.code.eq_ignore_ascii_case(code)
 }
 
-/// A file of the delivery that is on the shelf: its name for people, its name there, its length.
-fn kept(delivery: &Delivery, number: u32) -> store::Result<(&LedgerFile, &str, u64)> {
+/// A file of the delivery that is on the shelf: what people see, where it lies, its length. A
+/// database may have been restored without its files.
+fn kept<'d>(
+    shared: &Shared,
+    delivery: &'d Delivery,
+    number: u32,
+) -> store::Result<Result<(&'d LedgerFile, PathBuf, u64), Failure>> {
     let file = delivery.files.get(number as usize).ok_or(store::Error::WrongState)?;
-    match &file.source {
-        FileSource::Kept { name, bytes } => Ok((file, name, *bytes)),
-        FileSource::Url(_) => Err(store::Error::WrongState),
+    let FileSource::Kept { name, bytes } = &file.source else {
+        return Err(store::Error::WrongState);
+    };
+    let path = shared.shelf.path(name);
+    if !path.exists() {
+        return Ok(Err(Failure {
+            class: Class::Invalid,
+            effect: Effect::None,
+            code: verdict::FILE_GONE.to_owned(),
+            method: methods::UPLOAD,
+            retry_after: None,
+        }));
     }
+    Ok(Ok((file, path, *bytes)))
 }
 
 fn upload(shared: &Shared, delivery: &Delivery, number: u32) -> store::Result<Acted> {
-    let (file, kept, bytes) = kept(delivery, number)?;
+    let (file, path, bytes) = match kept(shared, delivery, number)? {
+        Ok(kept) => kept,
+        Err(failure) => return Ok(Err(failure)),
+    };
     let folder = match shared.registry.call(&delivery.agent, &methods::file_folder(delivery.dialog))
     {
         Ok(folder) => folder,
         Err(failure) => return Ok(Err(failure)),
     };
-    let call = methods::file_upload(folder, &file.name, shared.shelf.path(kept), bytes);
+    let call = methods::file_upload(folder, &file.name, path, bytes);
     let uploaded = shared.registry.call(&delivery.agent, &call);
     Ok(uploaded.map(|disk| Done { message: None, disk: Some(disk) }))
 }
@@ -164,8 +186,10 @@ fn send_file(
     number: u32,
     step: &Step,
 ) -> store::Result<Acted> {
-    let (file, kept, bytes) = kept(delivery, number)?;
-    let path = shared.shelf.path(kept);
+    let (file, path, bytes) = match kept(shared, delivery, number)? {
+        Ok(kept) => kept,
+        Err(failure) => return Ok(Err(failure)),
+    };
     let call = methods::file_send(delivery.dialog, &file.name, &step.text, path, bytes);
     Ok(shared.registry.call(&delivery.agent, &call).map(added))
 }

@@ -11,6 +11,7 @@ use crate::base::metrics::Counter;
 use crate::base::metrics::count;
 use crate::bitrix::methods;
 use crate::domain::delivery::Event;
+use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
@@ -159,7 +160,9 @@ fn run(shared: &Shared, delivery: Delivery) -> store::Result<Finished> {
         }
     }
     shared.store.begin_attempt(row, number, clock::now())?;
-    shared.hint(|| Hint::Answers((delivery.agent.clone(), delivery.dialog)));
+    if delivery.operation == Operation::Send {
+        shared.hint(|| Hint::Answers((delivery.agent.clone(), delivery.dialog)));
+    }
     let mut current = delivery;
     loop {
         let done = match act::act(shared, &current, number)? {
@@ -288,7 +291,11 @@ fn look_again(
 ) -> store::Result<Finished> {
     let now = clock::now();
     let due = now.plus(wait);
-    let (code, message) = delivery.failure.clone().unwrap_or_default();
+    // An attempt that a kill cut short left no failure behind.
+    let (code, message) = delivery.failure.clone().unwrap_or_else(|| {
+        let sentence = "the last attempt was cut short; what came of it is being looked up";
+        ("unavailable".to_owned(), sentence.to_owned())
+    });
     let setback = Setback { step, event: Event::Doubt, due_at: due, code, message, failure: None };
     let state = shared.store.set_back(delivery.row, setback, now)?;
     Ok(finished(delivery.row, state, due))
@@ -360,7 +367,7 @@ fn set_back_by(
     failure: Failure,
     seen: Seen,
 ) -> store::Result<Finished> {
-    let told = format!("{}: {}", verdict::sentence(failure.class), failure.code);
+    let told = verdict::told(&failure);
     set_back(shared, delivery, number, failure, seen, told)
 }
 

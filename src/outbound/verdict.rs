@@ -54,8 +54,20 @@ pub(super) fn outward_code(class: Class) -> &'static str {
     }
 }
 
-/// The beginning of the sentence that people get.
-pub(super) fn sentence(class: Class) -> &'static str {
+/// Our own code for a file that is not on the shelf any more.
+pub(super) const FILE_GONE: &str = "file_gone";
+
+/// The sentence that people get.
+pub(super) fn told(failure: &Failure) -> String {
+    if failure.code == FILE_GONE {
+        return "its file is not kept here any more: send it again under another delivery_id"
+            .into();
+    }
+    format!("{}: {}", sentence(failure.class), failure.code)
+}
+
+/// The beginning of that sentence.
+fn sentence(class: Class) -> &'static str {
     match class {
         Class::Denied => "the portal refuses this message",
         Class::NotFound => "the portal does not know this dialog",

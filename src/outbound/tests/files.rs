@@ -1,6 +1,7 @@
 //! Files on their way to the portal: what the dialog shows, each step with its answer lost, and what
 //! a portal makes of a hasty or late repetition.
 
+use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Scene {
     }
 
     fn on_the_shelf(&self) -> usize {
-        std::fs::read_dir(self.dir.join("files")).expect("there").count()
+        fs::read_dir(self.dir.join("files")).expect("there").count()
     }
 }
 
@@ -235,4 +236,17 @@ fn files_of_a_call_that_is_not_new_are_removed() {
     assert_eq!(scene.on_the_shelf(), 0);
     assert_eq!(scene.portal.file_counts(), (1, 0));
     assert_eq!(scene.mine()[0].files[0].author, MIRA);
+}
+
+#[test]
+fn a_file_that_a_restored_database_lacks_is_asked_for_again() {
+    let scene = Scene::new();
+    let row = scene.accepted(scene.with_files("d-1", "x", vec![scene.inline("a.txt", b"one")]));
+    fs::remove_dir_all(scene.dir.join("files")).expect("lost");
+    assert_eq!(scene.run(row), None);
+    let delivery = scene.delivery(row);
+    let (code, sentence) = delivery.failure.expect("told");
+    assert_eq!((delivery.state, code.as_str()), (State::Rejected, "invalid_argument"));
+    assert!(sentence.contains("send it again"), "{sentence}");
+    assert_eq!(scene.network.calls_of(UPLOAD), 0);
 }
