@@ -36,7 +36,7 @@ pub struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tries {
     /// How many there were since it is tried, failed look-ups among them, but none that only had no
-    /// turn.
+    /// turn, or was cut short by an end of the process.
     pub failed: u32,
     /// When the first of those began that may have acted nevertheless.
     pub doubt_since: Option<UnixMs>,

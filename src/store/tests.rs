@@ -325,7 +325,7 @@ fn a_setback_waits_or_ends() {
 }
 
 #[test]
-fn an_attempt_without_a_turn_is_no_failed_try() {
+fn an_attempt_without_a_turn_or_an_end_is_no_failed_try() {
     let dir = Dir::new();
     let (store, _thread) = dir.open();
     let row = accept(&store, "d-1", 1);
@@ -352,7 +352,8 @@ fn an_attempt_without_a_turn_is_no_failed_try() {
     }
     store.begin_attempt(row, 0, NOW).expect("begins");
     store.interrupt_attempt(row, NOW).expect("cut");
-    assert_eq!(store.tries(row, 0).expect("reads").failed, 2, "whatever became of it");
+    let tries = store.tries(row, 0).expect("reads");
+    assert_eq!((tries.failed, tries.doubt_since), (1, Some(NOW)), "cut short, and in doubt");
 }
 
 /// A copy of the files as a crash would leave them: the log not checkpointed, nothing closed.
