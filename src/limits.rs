@@ -333,7 +333,7 @@ pub const TYPING_EVERY: Duration = Duration::from_secs(10);
 /// How often it is told again while an answer is awaited: clients show it for 25 s.
 pub const TYPING_AGAIN: Duration = Duration::from_secs(20);
 /// How long an agent is shown as typing without an answer: longer work nobody believes.
-pub const TYPING_ASKED_MAX: Duration = Duration::from_secs(120);
+pub const TYPING_ASKED_MAX: Duration = Duration::from_secs(180);
 /// Dialogs in which agents are shown as typing at a time.
 pub const TYPING_PLACES_MAX: usize = 256;
 /// How long an attempt that may have acted is looked for before a person decides: a UUID that the
