@@ -218,6 +218,10 @@ impl Portal {
             failure::of_trouble(call.method, call.writes, &trouble)
         })?;
         let envelope = failure::object(call.method, call.writes, &reply)
+            .map_err(|failure| match call.file {
+                Some(_) => failure::with_file(failure),
+                None => failure,
+            })
             .map_err(|failure| self.heed(permit, failure))?;
         let figures = self.times(&envelope);
         self.turns().admitted(permit, figures, self.now());

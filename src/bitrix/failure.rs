@@ -19,6 +19,9 @@ const CODE_CHARS_MAX: usize = 64;
 /// Code of an answer that sends the caller to another host: the portal was renamed
 /// (b24: transport §1.12).
 pub const MOVED: &str = "moved";
+/// Code of a request whose body was too large for what stands before the portal, if its page is to
+/// be believed.
+pub const TOO_LARGE: &str = "not_json_413";
 /// Code that means the plan has no REST, or that the account is not usable, or that this very
 /// request is not allowed (b24: transport §2.5).
 const AMBIGUOUS: &str = "access_denied";
@@ -232,6 +235,15 @@ fn error_code(error: &Value) -> String {
 /// another call tells.
 pub fn is_ambiguous(failure: &Failure) -> bool {
     failure.class == Class::Denied && failure.code.eq_ignore_ascii_case(AMBIGUOUS)
+}
+
+/// The failure of a call that carried a file: a web server before the portal may take no body of
+/// its size (b24: transport §3.3), and never will.
+pub fn with_file(failure: Failure) -> Failure {
+    if failure.code != TOO_LARGE {
+        return failure;
+    }
+    Failure { class: Class::Invalid, effect: Effect::None, ..failure }
 }
 
 /// The same failure with a time to wait.

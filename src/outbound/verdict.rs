@@ -1,6 +1,7 @@
 //! What a failure of the portal is called towards the gateway and people, and how long one of its
 //! refusals lasts. Pure tables; called by `execute`.
 
+use crate::bitrix::failure;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
@@ -62,6 +63,9 @@ pub(super) fn told(failure: &Failure) -> String {
     if failure.code == FILE_GONE {
         return "its file is not kept here any more: send it again under another delivery_id"
             .into();
+    }
+    if failure.class == Class::Invalid && failure.code == failure::TOO_LARGE {
+        return "the portal's web server takes no request of this size: send a smaller file".into();
     }
     format!("{}: {}", sentence(failure.class), failure.code)
 }

@@ -250,3 +250,15 @@ fn a_file_that_a_restored_database_lacks_is_asked_for_again() {
     assert!(sentence.contains("send it again"), "{sentence}");
     assert_eq!(scene.network.calls_of(UPLOAD), 0);
 }
+
+#[test]
+fn a_file_that_the_web_server_refuses_is_not_sent_all_day() {
+    let scene = Scene::new();
+    let row = scene.accepted(scene.with_files("d-1", "x", vec![scene.inline("a.txt", b"one")]));
+    scene.network.plan(When::every(UPLOAD), Fault::Html(413));
+    assert_eq!(scene.run(row), None);
+    let delivery = scene.delivery(row);
+    let (code, sentence) = delivery.failure.expect("told");
+    assert_eq!((delivery.state, code.as_str()), (State::Rejected, "invalid_argument"));
+    assert!(sentence.contains("smaller file"), "{sentence}");
+}
