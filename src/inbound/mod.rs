@@ -41,7 +41,8 @@ use crate::store::Store;
 pub use gate::GatewayState;
 pub use ingest::SenderPrefix;
 
-/// Told that the gateway has a message for an agent from a dialog, and when it began to be posted.
+/// Told that the gateway has a message from a dialog that addresses an agent, and when it began to be
+/// posted.
 pub type Asked = Arc<dyn Fn(&AgentName, DialogId, Instant) + Send + Sync>;
 
 /// What an operator may choose.

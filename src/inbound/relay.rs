@@ -40,6 +40,7 @@ use crate::limits;
 use crate::store;
 use crate::store::Store;
 use crate::store::outbox::InboundRow;
+use crate::store::outbox::NewInbound;
 
 const BACKOFF: Backoff =
     Backoff { first: limits::RELAY_RETRY_FIRST, most: limits::RELAY_RETRY_MAX };
@@ -56,7 +57,7 @@ pub(in crate::inbound) struct RelayParts {
     pub gateway: Arc<Gateway>,
     /// Whether it may be tried.
     pub gate: Arc<Gate>,
-    /// Told when the gateway has a message.
+    /// Told when the gateway has a message that an answer is to be expected to.
     pub asked: Asked,
     /// Ends the threads.
     pub stop: Stop,
@@ -236,7 +237,7 @@ impl Relay {
             sent_at: inbound.sent_at,
         });
         self.parts.gate.leave(pass, &verdict, Instant::now(), dice());
-        if verdict == Verdict::Accepted {
+        if verdict == Verdict::Accepted && asks(inbound) {
             (self.parts.asked)(&row.agent, inbound.dialog, began);
         }
         self.settle(row, &verdict);
@@ -307,6 +308,12 @@ impl Relay {
         }
         (!self.untold.is_empty()).then_some(Duration::ZERO)
     }
+}
+
+/// Whether an answer is to be expected: in a group where everything is forwarded, most of it asks
+/// the agent nothing.
+fn asks(inbound: &NewInbound) -> bool {
+    inbound.dialog.is_private() || inbound.mentioned || inbound.reply_to.is_some()
 }
 
 /// Which thread carries a lane. Equal within one run, which is all that order needs.

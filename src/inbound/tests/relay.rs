@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -14,9 +15,14 @@ use crate::base::threads::StopTrigger;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
 use crate::domain::agent::AgentState;
+use crate::domain::ids::ChatId;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
+use crate::domain::ids::UserId;
 use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
+use crate::inbound::Asked;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::GatewayState;
 use crate::inbound::relay::Relay;
@@ -29,12 +35,15 @@ use crate::inbound::tests::support::name;
 use crate::inbound::tests::support::row;
 use crate::inbound::tests::support::until;
 use crate::limits;
+use crate::store::outbox::NewInbound;
 
 /// All relay threads. Dropping it stops and joins them.
 struct Running {
     _stop: StopTrigger,
     gate: Arc<Gate>,
     notes: Sender<BindingStatus>,
+    /// Dialogs in which an answer was said to be awaited.
+    asked: Arc<Mutex<Vec<DialogId>>>,
     _threads: Vec<Thread>,
 }
 
@@ -46,14 +55,17 @@ fn start(desk: &Desk, gateway: Gateway) -> Running {
     let (notes, noted) = crossbeam_channel::bounded(4);
     let store = desk.store.clone();
     let (gateway, gate_of) = (Arc::new(gateway), Arc::clone(&gate));
-    let parts = RelayParts { store, gateway, gate: gate_of, asked: Arc::new(|_, _, _| {}), stop };
+    let asked: Arc<Mutex<Vec<DialogId>>> = Arc::default();
+    let told = Arc::clone(&asked);
+    let hear: Asked = Arc::new(move |_, dialog, _| told.lock().expect("whole").push(dialog));
+    let parts = RelayParts { store, gateway, gate: gate_of, asked: hear, stop };
     let exits = Exits::new().0;
     let threads = kicked.into_iter().enumerate().map(|(number, kicked)| {
         let noted = if number == 0 { noted.clone() } else { crossbeam_channel::never() };
         let relay = Relay::new(parts.clone(), number, kicked, noted);
         Thread::spawn(ThreadName::Relay(number), &exits, move || relay.run()).expect("starts")
     });
-    Running { _stop: trigger, gate, notes, _threads: threads.collect() }
+    Running { _stop: trigger, gate, notes, asked, _threads: threads.collect() }
 }
 
 fn assert_ordered(gateway: &FakeGateway) {
@@ -80,6 +92,22 @@ fn every_message_goes_once_and_in_the_order_of_its_chat() {
     let first = &gateway.posted()[0];
     assert_eq!(first.key, format!("m0-mira-{}", first.text));
     assert!(first.external_id.starts_with("mira/chat90"));
+}
+
+#[test]
+fn an_answer_is_awaited_where_the_agent_is_addressed() {
+    let (desk, gateway) = (Desk::new(), FakeGateway::willing());
+    let chatter = NewInbound { mentioned: false, ..row(901, 1) };
+    let reply = NewInbound { reply_to: Some(MessageId(7)), mentioned: false, ..row(902, 2) };
+    let dialog = DialogId::User(UserId(12));
+    let private = NewInbound { dialog, mentioned: false, ..row(903, 3) };
+    desk.queue(vec![chatter, reply, private, row(904, 4)]);
+    let relay = start(&desk, client(gateway.addr()));
+    until("all", || desk.pending() == 0);
+    let mut asked = relay.asked.lock().expect("whole").clone();
+    asked.sort();
+    let chat = |id| DialogId::Chat(ChatId(id));
+    assert_eq!(asked, [dialog, chat(902), chat(904)]);
 }
 
 #[test]
