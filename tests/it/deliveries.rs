@@ -176,8 +176,8 @@ fn a_rejected_delivery_is_seen_with_its_reason_and_is_final() {
 fn a_dead_delivery_is_seen_with_its_reason_and_has_all_its_time_after_a_retry() {
     let scene = Scene::new();
     let mut connector = scene.start_connected();
-    let busy = || Fault::error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests");
-    scene.network.plan(When::every(SAY_METHOD), busy());
+    let away = Fault::error(503, "CONNECTION_ERROR", "No connection to the server");
+    scene.network.plan(When::every(SAY_METHOD), away);
     let target = format!("helper/{}", scene.olaf);
     deliver_later(
         &connector,
@@ -192,7 +192,7 @@ fn a_dead_delivery_is_seen_with_its_reason_and_has_all_its_time_after_a_retry() 
     let shown = await_state(&connector, "d", "dead");
     let told = receipt(&connector, "d");
     assert_eq!((&told["status"], &told["failure"]), (&json!("dead"), &shown["failure"]));
-    assert_eq!(shown["failure"]["code"], "resource_exhausted", "{shown}");
+    assert_eq!(shown["failure"]["code"], "unavailable", "{shown}");
     assert_eq!(post(&connector, "/v1/deliveries/d/retry").status, 200);
     eventually("another attempt", || {
         let now = get(&connector, "/v1/deliveries/d");
