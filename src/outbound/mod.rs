@@ -218,10 +218,10 @@ impl Desk {
     ) -> Result<(), Refused> {
         self.shared.waiters.add(row, deadline, replayed, reply)?;
         // It may have ended before: a worker was quicker than this thread. Then nobody else tells.
-        if let Ok(Some(now)) = self.shared.store.delivery(row)
-            && now.state.is_end()
+        if let Ok(true) = self.shared.store.has_ended(row)
+            && let Ok(Some(ended)) = self.shared.store.delivery(row)
         {
-            self.shared.waiters.resolve(now);
+            self.shared.waiters.resolve(ended);
         }
         Ok(())
     }

@@ -270,6 +270,18 @@ impl Store {
         self.read(|connection| find(connection, "row = ?1", row.0))
     }
 
+    /// Whether a delivery reached an end. Quicker than reading all of it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn has_ended(&self, row: RowId) -> Result<bool> {
+        self.read(|connection| {
+            let sql = "SELECT finished_at IS NOT NULL FROM deliveries WHERE row = ?1";
+            let mut statement = connection.prepare(sql)?;
+            Ok(statement.query_row([row.0], |row| row.get(0)).optional()?.unwrap_or(true))
+        })
+    }
+
     /// One delivery by the gateway's id.
     ///
     /// # Errors
