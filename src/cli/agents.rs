@@ -4,12 +4,9 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::cli::FAILED;
 use crate::cli::Invocation;
-use crate::cli::OK;
 use crate::cli::complain;
-use crate::cli::control_client::ask;
-use crate::cli::say;
+use crate::cli::control_client::perform;
 
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
@@ -23,29 +20,9 @@ pub fn run(invocation: &Invocation) -> u8 {
         ["consent", name] => ("POST", format!("/v1/agents/{name}/consent"), None),
         _ => return complain("usage: agents [list | add NAME | consent NAME] [--json]"),
     };
-    let settings = match invocation.settings() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    let answered = match ask(&settings, method, &path, body.as_ref()) {
-        Ok(answered) => answered,
-        Err(problem) => {
-            complain(&problem);
-            return FAILED;
-        }
-    };
-    if invocation.has("--json") {
-        say(&format!("{}\n", answered.body));
-    }
-    if !(200..300).contains(&answered.status) {
-        let message = answered.body["message"].as_str().unwrap_or("no reason given");
-        complain(&format!("refused with {}: {message}", answered.status));
-        return FAILED;
-    }
-    if !invocation.has("--json") {
-        say(&readable(words.first().copied().unwrap_or("list"), &answered.body));
-    }
-    OK
+    perform(invocation, method, &path, body.as_ref(), |body| {
+        readable(words.first().copied().unwrap_or("list"), body)
+    })
 }
 
 fn readable(verb: &str, body: &Value) -> String {

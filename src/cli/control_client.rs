@@ -8,22 +8,60 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::base::secret::Secret;
+use crate::cli::FAILED;
+use crate::cli::Invocation;
+use crate::cli::OK;
+use crate::cli::complain;
+use crate::cli::say;
 use crate::limits;
 use crate::settings::Settings;
 
 /// An answer of the control API.
-pub struct Answered {
+struct Answered {
     /// HTTP status.
-    pub status: u16,
+    status: u16,
     /// The body, `Null` when it was no JSON.
-    pub body: Value,
+    body: Value,
+}
+
+/// Asks, and prints the answer as `readable` makes it, or as it is with `--json`; the exit code.
+pub(in crate::cli) fn perform(
+    invocation: &Invocation,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+    readable: impl FnOnce(&Value) -> String,
+) -> u8 {
+    let settings = match invocation.settings() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let answered = match ask(&settings, method, path, body) {
+        Ok(answered) => answered,
+        Err(problem) => {
+            complain(&problem);
+            return FAILED;
+        }
+    };
+    if invocation.has("--json") {
+        say(&format!("{}\n", answered.body));
+    }
+    if !(200..300).contains(&answered.status) {
+        let message = answered.body["message"].as_str().unwrap_or("no reason given");
+        complain(&format!("refused with {}: {message}", answered.status));
+        return FAILED;
+    }
+    if !invocation.has("--json") {
+        say(&readable(&answered.body));
+    }
+    OK
 }
 
 /// Sends one request with an optional JSON body.
 ///
 /// # Errors
 /// Why the connector could not be asked, with what to do about it.
-pub fn ask(
+fn ask(
     settings: &Settings,
     method: &str,
     path: &str,

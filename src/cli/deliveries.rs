@@ -5,12 +5,9 @@
 use serde_json::Value;
 
 use crate::base::percent;
-use crate::cli::FAILED;
 use crate::cli::Invocation;
-use crate::cli::OK;
 use crate::cli::complain;
-use crate::cli::control_client::ask;
-use crate::cli::say;
+use crate::cli::control_client::perform;
 
 const USAGE: &str = "usage: deliveries [--state S] [--agent A] [--limit N] [--json], or deliveries \
                      {show | retry | drop} ID [--json]";
@@ -37,29 +34,7 @@ pub fn run(invocation: &Invocation) -> u8 {
         }
         _ => return complain(USAGE),
     };
-    let settings = match invocation.settings() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    let answered = match ask(&settings, method, &path, None) {
-        Ok(answered) => answered,
-        Err(problem) => {
-            complain(&problem);
-            return FAILED;
-        }
-    };
-    if invocation.has("--json") {
-        say(&format!("{}\n", answered.body));
-    }
-    if !(200..300).contains(&answered.status) {
-        let message = answered.body["message"].as_str().unwrap_or("no reason given");
-        complain(&format!("refused with {}: {message}", answered.status));
-        return FAILED;
-    }
-    if !invocation.has("--json") {
-        say(&if lists { table(&answered.body) } else { one(&answered.body) });
-    }
-    OK
+    perform(invocation, method, &path, None, |body| if lists { table(body) } else { one(body) })
 }
 
 fn query(invocation: &Invocation) -> String {

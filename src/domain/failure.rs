@@ -64,6 +64,11 @@ impl Class {
         Class::Certificate,
     ];
 
+    /// Whether the portal will never carry this very request out, whoever waits or mends something.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Class::Denied | Class::NotFound | Class::Invalid | Class::MethodMissing)
+    }
+
     /// The text form in the database, logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

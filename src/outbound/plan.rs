@@ -124,7 +124,7 @@ fn texts(shared: &Shared, delivery: &Delivery) -> Result<Vec<String>, Unplanned>
                                apart";
                 shared.store.add_warning(delivery.row, warning)?;
             }
-            Err(failure) if is_refusal(failure.class) => {
+            Err(failure) if failure.class.is_refusal() || failure.class == Class::ScopeMissing => {
                 let warning = format!(
                     "@names are plain text: the portal does not list the dialog's members ({})",
                     failure.code.to_ascii_lowercase()
@@ -166,17 +166,6 @@ fn members(shared: &Shared, delivery: &Delivery) -> Result<Option<Vec<markup::Me
     }
     shared.members.keep(key, None);
     Ok(None)
-}
-
-fn is_refusal(class: Class) -> bool {
-    matches!(
-        class,
-        Class::Denied
-            | Class::NotFound
-            | Class::Invalid
-            | Class::MethodMissing
-            | Class::ScopeMissing
-    )
 }
 
 /// Fetches what is not on the shelf yet, and finds out how this portal takes files.

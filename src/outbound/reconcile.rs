@@ -9,7 +9,6 @@
 use crate::base::clock::UnixMs;
 use crate::bitrix::methods;
 use crate::bitrix::wire::history::HistoryMessage;
-use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::UserId;
@@ -57,7 +56,7 @@ pub(super) fn look(
             match shared.registry.call(&delivery.agent, &methods::history(delivery.dialog, before))
             {
                 Ok(page) => page,
-                Err(failure) if is_refusal(failure.class) => return Ok(Found::Refused(failure)),
+                Err(failure) if failure.class.is_refusal() => return Ok(Found::Refused(failure)),
                 Err(failure) => return Ok(Found::Unclear(failure)),
             };
         let newest_first = page.messages.iter().rev();
@@ -149,7 +148,7 @@ pub(super) fn stands(shared: &Shared, delivery: &Delivery, step: &Step) -> Stand
     let call = methods::message_at(delivery.dialog, target);
     let page = match shared.registry.call(&delivery.agent, &call) {
         Ok(page) => page,
-        Err(failure) if is_refusal(failure.class) => return Stands::Not(None),
+        Err(failure) if failure.class.is_refusal() => return Stands::Not(None),
         Err(failure) => return Stands::Unclear(failure),
     };
     let me = shared.registry.agent(&delivery.agent).and_then(|agent| agent.user);
@@ -194,10 +193,6 @@ fn standing(
         }
         _ => None,
     })
-}
-
-fn is_refusal(class: Class) -> bool {
-    matches!(class, Class::Denied | Class::NotFound | Class::Invalid | Class::MethodMissing)
 }
 
 #[cfg(test)]

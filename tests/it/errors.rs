@@ -18,6 +18,7 @@ use crate::support::calls::GET;
 use crate::support::calls::JSON;
 use crate::support::calls::PROOF;
 use crate::support::calls::Team;
+use crate::support::calls::WRITES;
 use crate::support::calls::ask;
 use crate::support::calls::assert_refused;
 use crate::support::calls::deliver;
@@ -30,18 +31,6 @@ use crate::support::scene::Scene;
 const TOO_OLD: Duration = Duration::from_secs(4 * 24 * 3600);
 /// Nobody has so many.
 const ABSENT: u64 = 9_999_999;
-
-/// Methods that change the portal.
-const WRITES: [&str; 8] = [
-    "im.message.add",
-    "im.message.update",
-    "im.message.delete",
-    "im.message.like",
-    "im.v2.chat.message.reaction.add",
-    "disk.folder.uploadfile",
-    "im.disk.file.commit",
-    "im.v2.file.upload",
-];
 
 /// One cause: what it is, the call's fields, what the message says.
 type Cause<'a> = (&'a str, Value, &'a str);

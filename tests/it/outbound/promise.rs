@@ -13,6 +13,7 @@ use crate::support::calls::JSON;
 use crate::support::calls::LATER;
 use crate::support::calls::PROOF;
 use crate::support::calls::Team;
+use crate::support::calls::WRITES;
 use crate::support::calls::ask;
 use crate::support::calls::assert_refused;
 use crate::support::calls::ids;
@@ -21,20 +22,8 @@ use crate::support::calls::long;
 use crate::support::calls::look_up;
 use crate::support::eventually;
 
-/// Methods that change what people see.
-const CHANGES: [&str; 8] = [
-    "im.message.add",
-    "im.message.update",
-    "im.message.delete",
-    "im.message.like",
-    "im.v2.chat.message.reaction.add",
-    "disk.folder.uploadfile",
-    "im.disk.file.commit",
-    "im.v2.file.upload",
-];
-
 fn changes(team: &Team) -> Vec<usize> {
-    CHANGES.iter().map(|method| team.calls(method)).collect()
+    WRITES.iter().map(|method| team.calls(method)).collect()
 }
 
 /// One of each operation that is kept, in an order in which each has what it acts on.
@@ -162,7 +151,7 @@ fn many_calls_at_once_are_one_delivery() {
         // Slow enough that the others come while it runs.
         let slow = Fault::ActAndAnswerLate(Duration::from_millis(150));
         let portal = Some(aihummer_bitrix24::sim::ServerKind::Portal);
-        for method in CHANGES {
+        for method in WRITES {
             let when = When::Matching { server: portal, text: method.to_owned(), nth: 1, times: 1 };
             team.scene.network.plan(when, slow.clone());
         }
@@ -189,7 +178,7 @@ fn a_caller_without_patience_joins_later_whatever_the_operation() {
     let team = Team::new();
     let slow = Fault::ActAndAnswerLate(Duration::from_millis(400));
     for (id, fields) in one_of_each() {
-        for method in CHANGES {
+        for method in WRITES {
             team.scene.network.plan(When::first(&format!("/rest/{method}")), slow.clone());
         }
         let body = team.body(id, fields.clone()).to_string();

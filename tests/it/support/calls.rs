@@ -14,6 +14,18 @@ use serde_json::json;
 use crate::support::PATIENCE;
 use crate::support::scene::Scene;
 
+/// Methods that change the portal.
+pub const WRITES: [&str; 8] = [
+    "im.message.add",
+    "im.message.update",
+    "im.message.delete",
+    "im.message.like",
+    "im.v2.chat.message.reaction.add",
+    "disk.folder.uploadfile",
+    "im.disk.file.commit",
+    "im.v2.file.upload",
+];
+
 /// The path of Deliver.
 pub const DELIVER: &str = "/aihummer.connector.v1.ConnectorService/Deliver";
 /// The path of GetDelivery.
