@@ -428,6 +428,9 @@ pub const POLL_RETRY_MAX: Duration = Duration::from_secs(60);
 /// Nudges that may wait for the polling thread; one more is dropped, which costs an interval.
 pub const NUDGES_MAX: usize = 64;
 
+/// Longest text for who may not talk with an agent: one message, and no essay.
+pub const DENIED_REPLY_CHARS_MAX: usize = 1000;
+
 // ---- supervision ------------------------------------------------------------------------------
 
 /// How soon a thread that ended unasked is noticed. A signal is noticed at once.

@@ -37,6 +37,10 @@ number_id! {
     MessageId
 }
 number_id! {
+    /// A department. Made by the portal, unique within it, positive.
+    DepartmentId
+}
+number_id! {
     /// A row of the portal's event log. Made by the portal, unique within it until its counter is
     /// reset (b24: messenger §3.2 item 5), increasing with large gaps.
     EventId

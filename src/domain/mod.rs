@@ -1,6 +1,7 @@
 //! Rank 1: what the connector decides, as values. No I/O, no clock, no threads, no logging: the
 //! time and randomness a decision needs arrive as arguments.
 
+pub mod acl;
 pub mod agent;
 pub mod budget;
 pub mod delivery;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod limiter;
 pub mod message;
 pub mod order;
+pub mod org;
 pub mod reaction;
 pub mod retry;
 pub mod step;

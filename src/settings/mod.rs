@@ -20,6 +20,8 @@ use crate::base::secret::Secret;
 use crate::bitrix::client::RateRule;
 use crate::bitrix::oauth;
 use crate::bitrix::transport;
+use crate::domain::acl;
+use crate::domain::acl::Allowed;
 use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::AgentName;
 use crate::domain::limiter::Rate;
@@ -82,6 +84,12 @@ pub struct Settings {
     pub group_messages: GroupPolicy,
     /// Where the sender's name is put before the text.
     pub sender_prefix: SenderPrefix,
+    /// Who may talk with an agent that has no rule of its own.
+    pub departments: acl::Rule,
+    /// What is answered to who may not.
+    pub denied_reply: Option<String>,
+    /// Whether messages are marked as read.
+    pub read_marks: bool,
     /// Whether agents may mention everyone.
     pub mention_all: bool,
     /// When agents are shown as typing.
@@ -258,6 +266,12 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         ("never", SenderPrefix::Never),
     ];
     let sender_prefix = reader.choice("BITRIX24_SENDER_PREFIX", &prefixes, SenderPrefix::Group);
+    let allowed = reader.parsed("BITRIX24_DEPARTMENTS", Allowed::parse);
+    let denied = reader.parsed("BITRIX24_DEPARTMENTS_DENIED", acl::parse_departments);
+    let departments =
+        acl::Rule { allowed: allowed.unwrap_or(Allowed::Own), denied: denied.unwrap_or_default() };
+    let denied_reply = reader.parsed("BITRIX24_DENIED_REPLY", denied_reply);
+    let read_marks = reader.switch("BITRIX24_READ_MARKS", true);
     let mention_all = reader.switch("BITRIX24_MENTION_ALL", false);
     let typings = [
         ("auto", TypingPolicy::Auto),
@@ -311,6 +325,9 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         inbound_extra,
         group_messages,
         sender_prefix,
+        departments,
+        denied_reply,
+        read_marks,
         mention_all,
         typing,
         media_hosts,
@@ -449,6 +466,14 @@ fn channel(text: &str) -> Result<String, String> {
     } else {
         Err(format!("{text:?} is not a channel name of up to 64 letters, digits, - _ ."))
     }
+}
+
+fn denied_reply(text: &str) -> Result<String, String> {
+    let most = limits::DENIED_REPLY_CHARS_MAX;
+    if text.chars().count() > most {
+        return Err(format!("it is longer than {most} characters"));
+    }
+    Ok(text.to_owned())
 }
 
 fn ca_file(text: &str) -> Result<PathBuf, String> {

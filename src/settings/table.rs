@@ -113,6 +113,30 @@ pub const SETTINGS: &[Setting] = &[
         "Where \"Name: \" is put before the text: group, always, never.",
     ),
     setting(
+        "BITRIX24_DEPARTMENTS",
+        "own",
+        "15,17",
+        "Who may talk with an agent: own (its departments, all below, and the heads above), all, or numbers of departments, each with all below.",
+    ),
+    setting(
+        "BITRIX24_DEPARTMENTS_DENIED",
+        "none",
+        "23",
+        "Numbers of departments, each with all below, that never may; wins over everything.",
+    ),
+    setting(
+        "BITRIX24_DENIED_REPLY",
+        "none",
+        "I may only talk with the sales department.",
+        "Text sent once a day to somebody who writes to an agent in private and may not; unset means silence.",
+    ),
+    setting(
+        "BITRIX24_READ_MARKS",
+        "on",
+        "off",
+        "Whether a message is marked as read once the gateway has it.",
+    ),
+    setting(
         "BITRIX24_MENTION_ALL",
         "off",
         "off",
@@ -221,13 +245,7 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Settings of the contract that this version accepts and does not use yet. Setting one is
 /// answered by a warning at start, so that nobody believes it works.
-pub const NOT_YET: &[&str] = &[
-    "BITRIX24_DEPARTMENTS",
-    "BITRIX24_DEPARTMENTS_DENIED",
-    "BITRIX24_DENIED_REPLY",
-    "BITRIX24_READ_MARKS",
-    "BITRIX24_RETENTION_DAYS",
-];
+pub const NOT_YET: &[&str] = &["BITRIX24_RETENTION_DAYS"];
 
 /// The entry of a setting.
 pub fn find(name: &str) -> Option<&'static Setting> {
@@ -287,6 +305,7 @@ mod tests {
     fn a_slip_of_the_finger_finds_the_name_that_was_meant() {
         assert_eq!(nearest("BITRIX24_PORTAL_URI"), Some("BITRIX24_PORTAL_URL"));
         assert_eq!(nearest("BITRIX24_POLL_IDLE"), Some("BITRIX24_POLL_IDLE_MS"));
+        assert_eq!(nearest("BITRIX24_RETENTION_DAY"), Some("BITRIX24_RETENTION_DAYS"));
         assert_eq!(nearest("BITRIX24_DEPARTMENT"), Some("BITRIX24_DEPARTMENTS"));
         assert_eq!(nearest("BITRIX24_SOMETHING_ELSE_ENTIRELY"), None);
     }

@@ -61,6 +61,9 @@ fn a_malformed_value_names_setting_problem_and_example() {
         ("BITRIX24_PORTAL_URL", "ftp://acme.bitrix24.com"),
         ("BITRIX24_AGENTS", "Helper"),
         ("BITRIX24_GROUP_MESSAGES", "some"),
+        ("BITRIX24_DEPARTMENTS", "sales"),
+        ("BITRIX24_DEPARTMENTS_DENIED", "own"),
+        ("BITRIX24_READ_MARKS", "perhaps"),
         ("BITRIX24_TYPING", "always"),
         ("BITRIX24_INBOUND_EXTRA", "yes please"),
         ("BITRIX24_CONTROL_ADDR", "8810"),
@@ -128,14 +131,13 @@ fn a_public_deliver_listener_needs_a_secret() {
 fn unknown_and_not_yet_used_names_are_told() {
     let settings = read(&[
         ("BITRIX24_PORTAL_URI", "x"),
-        ("BITRIX24_READ_MARKS", "on"),
-        ("BITRIX24_RETENTION_DAYS", ""),
+        ("BITRIX24_RETENTION_DAYS", "45"),
         ("OTHER_THING", "x"),
     ])
     .expect("valid");
     assert_eq!(settings.warnings.len(), 2);
     assert!(settings.warnings[0].contains("did you mean BITRIX24_PORTAL_URL?"));
-    assert!(settings.warnings[1].contains("BITRIX24_READ_MARKS has no effect"));
+    assert!(settings.warnings[1].contains("BITRIX24_RETENTION_DAYS has no effect"));
 }
 
 #[test]

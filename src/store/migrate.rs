@@ -7,8 +7,11 @@ use crate::store::Error;
 use crate::store::Result;
 
 /// Every migration in order; the position from 1 is its number.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001_start.sql"), include_str!("schema/0002_steps.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_start.sql"),
+    include_str!("schema/0002_steps.sql"),
+    include_str!("schema/0003_inbound.sql"),
+];
 
 /// Applies what is missing.
 ///

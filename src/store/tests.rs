@@ -516,7 +516,7 @@ fn a_newer_or_damaged_file_is_refused_untouched() {
     file.pragma_update(None, "user_version", 99).expect("pretends");
     drop(file);
     let before = fs::read(&path).expect("reads");
-    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 2 }));
+    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 3 }));
     assert_eq!(fs::read(&path).expect("reads"), before);
     fs::write(&path, b"this is no database at all, whatever its name says").expect("damages");
     assert_eq!(open(&dir.0).err(), Some(Error::Corrupt));
