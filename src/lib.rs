@@ -9,6 +9,7 @@
 mod base;
 mod limits;
 
+mod directory;
 mod domain;
 mod markup;
 

@@ -418,6 +418,50 @@ pub const EVENT_SUBSCRIBE_EVERY: Duration = Duration::from_secs(3600);
 /// How often a portal without the event log is asked whether it has one by now
 /// (b24: messenger §14 R1).
 pub const EVENT_METHOD_PROBE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Messages that are remembered of an agent, of each kind of memory: a few pages of events.
+pub const SEEN_MESSAGES_MAX: usize = 1024;
+/// How old a message may be that becomes one for the agent by being changed: people mend what they
+/// forgot within minutes; what is changed later was finished once.
+pub const EDIT_IS_NEWS_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often the dialogs are looked through for what no event told of: one call to list those that
+/// changed, and one for each of them. What an event lost on the portal costs a person in time.
+pub const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How soon that is done again when something was found that an event should have told, and how
+/// often all is read again where there is no event log.
+pub const LOOK_SOON: Duration = Duration::from_secs(60);
+/// For so long after a message an older id may still come to light beside it: what writes it takes
+/// less.
+pub const LOOK_SETTLE: Duration = Duration::from_secs(60);
+/// How much before the last look the next one begins: the two clocks of a list and its dialogs.
+pub const LOOK_SLACK: Duration = Duration::from_secs(120);
+/// Calls of a look in one turn of an agent, so that one with a long past leaves the others theirs.
+pub const LOOK_CALLS_PER_TURN: u32 = 20;
+/// Chats of one agent of which it is remembered how far they were read, without an event log.
+pub const LOOK_CHATS_MAX: usize = 4096;
+/// Looks in a row that find what an event should have told, before a person is to look at it: one
+/// may be an accident of the portal.
+pub const LOOKS_ASTRAY_SUSPECT: u32 = 2;
+/// How late an event may be: they are written by a background job, normally within a second
+/// (b24: messenger §3.3).
+pub const EVENT_LATE_MAX: Duration = Duration::from_secs(30);
+/// After a pause of this length the dialogs are looked through before events are read again: the
+/// portal keeps those for a day (b24: messenger §3.2 item 8).
+pub const EVENTS_GAP_MAX: Duration = Duration::from_secs(20 * 3600);
+/// The longest time that the portal lists changed dialogs for, 7 days (b24: messenger §4.1), and a
+/// margin.
+pub const RECENT_SINCE_MAX: Duration = Duration::from_secs(6 * 24 * 3600);
+/// Pages of the recent list read at most: 40,000 dialogs.
+pub const RECENT_PAGES_MAX: usize = 200;
+/// Messages on a full page of a dialog (b24: messenger §4.2).
+pub const DIALOG_PAGE: usize = 50;
+/// How often a dialog that cannot be read is tried before it is passed over until the next look.
+pub const DIALOG_READ_TRIES: u32 = 3;
+/// Calls for what the messages of one page answer; each tells of up to 50.
+pub const REPLY_LOOKS_MAX: u32 = 5;
+/// Unreadable events that are kept, of all agents: enough to see what is wrong with them.
+pub const QUARANTINE_ROWS_MAX: i64 = 1000;
+/// Dialogs of the recent list asked for at once; the portal gives no more (b24: messenger §4.1).
+pub const RECENT_PAGE: usize = 200;
 /// How long after the last message to or from an agent it counts as in conversation.
 pub const CONVERSATION_LASTS: Duration = Duration::from_secs(180);
 /// First delay of an agent whose polling failed; never below its interval in conversation.

@@ -26,6 +26,7 @@ use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
+use crate::directory::Directory;
 use crate::domain::ids::AgentName;
 use crate::gateway::Gateway;
 use crate::gateway::GatewayOptions;
@@ -210,9 +211,13 @@ fn flows(
             desk.asked(agent, dialog, since);
         }
     });
+    let directory =
+        Directory::open(store.clone(), Arc::clone(&agents.registry), settings.departments.clone())
+            .map_err(failed)?;
     let inbound = Inbound::start(InboundParts {
         store: store.clone(),
         registry: Arc::clone(&agents.registry),
+        directory,
         gateway,
         options: InboundOptions {
             poll_active: settings.poll_active,
@@ -221,6 +226,7 @@ fn flows(
             prefix: settings.sender_prefix,
         },
         asked,
+        refused: Arc::new(|_, _| {}),
         exits: exits.clone(),
     })
     .map_err(no_thread)?;

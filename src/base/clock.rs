@@ -18,6 +18,18 @@ impl UnixMs {
         UnixMs(self.0.saturating_add(ms))
     }
 
+    /// This moment less a duration; saturates.
+    pub fn minus(self, duration: Duration) -> UnixMs {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        UnixMs(self.0.saturating_sub(ms))
+    }
+
+    /// RFC 3339 in UTC without fractions, rounded down: `2026-05-04T08:20:07+00:00`.
+    pub fn to_seconds(self) -> String {
+        let text = self.to_string();
+        format!("{}+00:00", text.split('.').next().unwrap_or_default())
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: UnixMs) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -37,6 +37,10 @@ counters! {
     IgnoredGroupsOff "aihummer_messages_ignored_total{rule=\"groups_off\"}" "Inbound messages not forwarded, by rule.";
     IgnoredNotAddressed "aihummer_messages_ignored_total{rule=\"not_addressed\"}" "Inbound messages not forwarded, by rule.";
     IgnoredNoText "aihummer_messages_ignored_total{rule=\"no_text\"}" "Inbound messages not forwarded, by rule.";
+    IgnoredDepartment "aihummer_messages_ignored_total{rule=\"department\"}" "Inbound messages not forwarded, by rule.";
+    MessagesEdited "aihummer_messages_edited_total" "Inbound messages changed by their authors before the gateway had them.";
+    MessagesWithdrawn "aihummer_messages_withdrawn_total" "Inbound messages deleted by their authors before the gateway had them.";
+    MessagesCaughtUp "aihummer_messages_caught_up_total" "Inbound messages found in the dialogs themselves that no event had told of.";
     MessagesRelayed "aihummer_messages_relayed_total" "Inbound messages the gateway accepted.";
     MessagesDead "aihummer_messages_dead_total" "Inbound messages the gateway refused for good.";
     DeliveriesAccepted "aihummer_deliveries_accepted_total" "Deliveries committed to the ledger.";

@@ -10,13 +10,18 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::base::clock::UnixMs;
 use crate::base::json;
 use crate::bitrix::client::Attached;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Lane;
+use crate::bitrix::wire::dialog;
+use crate::bitrix::wire::dialog::DialogPage;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::history;
 use crate::bitrix::wire::history::HistoryPage;
+use crate::bitrix::wire::recent;
+use crate::bitrix::wire::recent::RecentPage;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
@@ -156,9 +161,9 @@ const EVENT_SUBSCRIBE: &str = "im.v2.Event.subscribe";
 /// Reads them.
 const EVENT_GET: &str = "im.v2.Event.get";
 
-/// Methods without which an agent cannot hear or speak; a portal that lacks one is too old
-/// (b24: messenger §0 version markers).
-pub const VITAL: &[&str] = &[SEND, EVENT_SUBSCRIBE, EVENT_GET];
+/// Methods without which an agent cannot hear or speak. The event log is not among them: a portal
+/// that is too old for it is read dialog by dialog (b24: messenger §14 R1).
+pub const VITAL: &[&str] = &[SEND, RECENT_SINCE, RECENT, HISTORY];
 
 /// Makes the portal write events for this user (b24: messenger §3.1). Idempotent.
 pub fn event_subscribe() -> Call<()> {
@@ -205,6 +210,59 @@ pub fn message_add(
     write(SEND, Value::Object(fields), |result| {
         json::int(result).filter(|id| *id > 0).map(MessageId)
     })
+}
+
+/// Dialogs that changed lately.
+const RECENT_SINCE: &str = "im.recent.get";
+/// All dialogs.
+const RECENT: &str = "im.recent.list";
+
+/// Dialogs that changed since a moment of the portal's clock, which is to be less than 7 days ago:
+/// of an older one the portal makes 7 days (b24: messenger §4.1).
+pub fn recent_since(since: UnixMs) -> Call<RecentPage> {
+    // In whole seconds: a date that the portal cannot read it ignores without a word.
+    recent(RECENT_SINCE, json!({ "LAST_SYNC_DATE": since.to_seconds(), "SKIP_OPENLINES": "Y" }))
+}
+
+/// All dialogs, pinned ones first and then those with the newest messages, from an offset on, at
+/// most [`limits::RECENT_PAGE`] (b24: messenger §4.1).
+pub fn recent_list(offset: usize) -> Call<RecentPage> {
+    let limit = limits::RECENT_PAGE;
+    recent(RECENT, json!({ "LIMIT": limit, "OFFSET": offset, "SKIP_OPENLINES": "Y" }))
+}
+
+fn recent(method: &'static str, fields: Value) -> Call<RecentPage> {
+    let params = params(fields);
+    Call { method, params, writes: false, lane: Lane::Poll, read: recent::read, file: None }
+}
+
+/// Messages of a dialog after one, at most 50 (b24: messenger §4.2: not promised to be the next ones,
+/// and they are; never without an id, or an unread dialog answers in odd ways).
+pub fn messages_after(dialog: DialogId, after: MessageId) -> Call<DialogPage> {
+    let fields =
+        json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": history::PAGE, "FIRST_ID": after.0 });
+    let params = params(fields);
+    Call {
+        method: HISTORY,
+        params,
+        writes: false,
+        lane: Lane::Poll,
+        read: dialog::read,
+        file: None,
+    }
+}
+
+/// Which messages around one answer which: callable and hidden, and the only way to know of messages
+/// that no event told (b24: messenger §4.2).
+pub fn replies_around(message: MessageId) -> Call<Vec<(MessageId, Option<MessageId>)>> {
+    Call {
+        method: "im.dialog.context.get",
+        params: params(json!({ "MESSAGE_ID": message.0, "RANGE": history::PAGE })),
+        writes: false,
+        lane: Lane::Poll,
+        read: dialog::replies,
+        file: None,
+    }
 }
 
 /// Reads what a dialog shows.

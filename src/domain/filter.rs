@@ -1,6 +1,6 @@
 //! Decides whether an inbound message is forwarded to the gateway, and names the rule when it is
 //! not. Pure: who the agents are, whether the agent is mentioned and whether the message answers one
-//! of its own arrive as values. Knows nothing of departments (a later rule of its own) and of text.
+//! of its own arrive as values. Knows nothing of departments (`acl` does) and of text.
 //! Called by `inbound::ingest`, and by whoever explains a verdict to a person.
 
 use std::collections::HashSet;
@@ -52,12 +52,15 @@ pub enum Rule {
     NotAddressed,
     /// Only files, a sticker or a voice note: the gateway takes text only.
     NoText,
+    /// The department rule does not let the author talk with the agent. Decided by `domain::acl`, and
+    /// only about messages that would go but for it, because it may take asking who is who.
+    Department,
 }
 
 impl Rule {
     /// Every rule, in order of precedence.
     #[cfg(test)]
-    pub const ALL: [Rule; 14] = [
+    pub const ALL: [Rule; 15] = [
         Rule::System,
         Rule::Own,
         Rule::OtherAgent,
@@ -72,6 +75,7 @@ impl Rule {
         Rule::GroupsOff,
         Rule::NotAddressed,
         Rule::NoText,
+        Rule::Department,
     ];
 
     /// The text form.
@@ -91,6 +95,7 @@ impl Rule {
             Rule::GroupsOff => "groups_off",
             Rule::NotAddressed => "not_addressed",
             Rule::NoText => "no_text",
+            Rule::Department => "department",
         }
     }
 }
@@ -123,7 +128,7 @@ pub struct Context<'a> {
 /// Decides about one message (b24: messenger §5, §14 R8, R9, R17).
 pub fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
     let refused = by_author(message, context)
-        .or_else(|| by_chat(message))
+        .or_else(|| chat_rule(message.kind, message.has_external))
         .or_else(|| by_address(message.kind, context))
         .or_else(|| message.text.trim().is_empty().then_some(Rule::NoText));
     match refused {
@@ -149,9 +154,10 @@ fn by_author(message: &Message, context: &Context<'_>) -> Option<Rule> {
     }
 }
 
-fn by_chat(message: &Message) -> Option<Rule> {
-    match message.kind {
-        ChatKind::Private | ChatKind::Group => message.has_external.then_some(Rule::ExternalChat),
+/// Why nothing of a chat is forwarded, whoever writes there.
+pub fn chat_rule(kind: ChatKind, has_external: bool) -> Option<Rule> {
+    match kind {
+        ChatKind::Private | ChatKind::Group => has_external.then_some(Rule::ExternalChat),
         ChatKind::OpenLine => Some(Rule::OpenLine),
         ChatKind::Channel => Some(Rule::Channel),
         ChatKind::Comment => Some(Rule::Comment),

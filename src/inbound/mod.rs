@@ -1,12 +1,17 @@
 //! Rank 4: from the portal to the gateway. `poll` asks for events at the pace of `timetable`,
-//! `ingest` commits what is to be forwarded together with the cursor, `relay` empties the outbox
+//! `catch_up` looks through the dialogs for what no event told, `intake` and `ingest` decide and
+//! commit what is to be forwarded together with up to where it was read, `relay` empties the outbox
 //! towards the gateway as far as `gate` lets it. The two halves meet in the database only: a kick
 //! between them is a hint. Knows nothing of the way back (`outbound`).
 
+mod batch;
+mod catch_up;
 mod gate;
 mod ingest;
+mod intake;
 mod poll;
 mod relay;
+mod seen;
 mod timetable;
 
 use std::io;
@@ -24,18 +29,24 @@ use crate::base::threads::Stop;
 use crate::base::threads::StopTrigger;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
+use crate::directory::Directory;
+use crate::domain::failure::Failure;
 use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DialogId;
+use crate::domain::ids::UserId;
 use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
+use crate::inbound::catch_up::CatchUp;
 use crate::inbound::gate::Gate;
 use crate::inbound::ingest::Ingest;
+use crate::inbound::intake::Intake;
 use crate::inbound::poll::Poll;
 use crate::inbound::poll::PollParts;
 use crate::inbound::relay::Relay;
 use crate::inbound::relay::RelayParts;
 use crate::limits;
+use crate::store;
 use crate::store::Store;
 
 pub use gate::GatewayState;
@@ -44,6 +55,27 @@ pub use ingest::SenderPrefix;
 /// Told that the gateway has a message from a dialog that addresses an agent, and when it began to be
 /// posted.
 pub type Asked = Arc<dyn Fn(&AgentName, DialogId, Instant) + Send + Sync>;
+
+/// Told of somebody who wrote to an agent in private and may not talk with it.
+pub type Refused = Arc<dyn Fn(&AgentName, UserId) + Send + Sync>;
+
+/// Why a turn failed.
+enum Setback {
+    Portal(Failure),
+    Store(store::Error),
+}
+
+impl From<Failure> for Setback {
+    fn from(failure: Failure) -> Setback {
+        Setback::Portal(failure)
+    }
+}
+
+impl From<store::Error> for Setback {
+    fn from(error: store::Error) -> Setback {
+        Setback::Store(error)
+    }
+}
 
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +96,16 @@ pub struct InboundParts {
     pub store: Store,
     /// Acts as the agents.
     pub registry: Arc<Registry>,
+    /// Knows who may talk with an agent.
+    pub directory: Arc<Directory>,
     /// Where messages go.
     pub gateway: Gateway,
     /// See [`InboundOptions`].
     pub options: InboundOptions,
     /// See [`Asked`].
     pub asked: Asked,
+    /// See [`Refused`].
+    pub refused: Refused,
     /// Where the threads report their end.
     pub exits: Exits,
 }
@@ -79,6 +115,7 @@ pub struct InboundParts {
 pub struct Inbound {
     nudges: Sender<AgentName>,
     gate: Arc<Gate>,
+    poll: Arc<Poll>,
     gateway: Arc<Gateway>,
     polling: Option<StopTrigger>,
     relaying: Option<StopTrigger>,
@@ -89,6 +126,7 @@ pub struct Inbound {
 #[derive(Clone)]
 pub struct InboundHandle {
     gate: Arc<Gate>,
+    poll: Arc<Poll>,
     nudges: Sender<AgentName>,
 }
 
@@ -96,6 +134,11 @@ impl InboundHandle {
     /// What is known of the gateway; for readiness and status.
     pub fn gateway_state(&self) -> GatewayState {
         self.gate.state()
+    }
+
+    /// What a person should look at, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.poll.warnings()
     }
 
     /// Asks for this agent's events at once: something is happening in its dialogs. May be lost.
@@ -111,7 +154,8 @@ impl Inbound {
     /// # Errors
     /// The operating system refused a thread.
     pub fn start(parts: InboundParts) -> io::Result<Inbound> {
-        let InboundParts { store, registry, gateway, options, asked, exits } = parts;
+        let InboundParts { store, registry, directory, gateway, options, asked, refused, exits } =
+            parts;
         let gateway = Arc::new(gateway);
         let (kicks, kicked): (Vec<_>, Vec<_>) =
             (0..limits::RELAY_THREADS).map(|_| crossbeam_channel::bounded(1)).unzip();
@@ -120,11 +164,20 @@ impl Inbound {
         let (notes, noted) = crossbeam_channel::bounded(limits::STATUS_NOTES_MAX);
         let (polling, stop_polling) = Stop::new();
         let (relaying, stop_relaying) = Stop::new();
-        let poll = Poll::new(
+        let intake = Arc::new(Intake {
+            ingest: Ingest::new(store.clone(), options.groups, options.prefix),
+            registry: Arc::clone(&registry),
+            directory,
+            gate: Arc::clone(&gate),
+            refused,
+        });
+        let catch_up =
+            CatchUp::new(store.clone(), Arc::clone(&registry), Arc::clone(&intake), options.groups);
+        let poll = Arc::new(Poll::new(
             PollParts {
                 store: store.clone(),
-                ingest: Ingest::new(store.clone(), options.groups, options.prefix),
-                gate: Arc::clone(&gate),
+                intake,
+                catch_up,
                 notes,
                 nudges: nudged,
                 changes: registry.changes(),
@@ -133,7 +186,7 @@ impl Inbound {
             },
             options.poll_active,
             options.poll_idle,
-        );
+        ));
         let relay = RelayParts {
             store,
             gateway: Arc::clone(&gateway),
@@ -145,19 +198,24 @@ impl Inbound {
         let mut inbound = Inbound {
             nudges,
             gate,
+            poll: Arc::clone(&poll),
             gateway,
             polling: Some(polling),
             relaying: Some(relaying),
             threads: Vec::new(),
         };
         inbound.spawn_relay(&relay, kicked, noted, &exits)?;
-        inbound.spawn_poll(Arc::new(poll), &exits)?;
+        inbound.spawn_poll(poll, &exits)?;
         Ok(inbound)
     }
 
     /// What others may ask and hint, for as long as they like.
     pub fn handle(&self) -> InboundHandle {
-        InboundHandle { gate: Arc::clone(&self.gate), nudges: self.nudges.clone() }
+        InboundHandle {
+            gate: Arc::clone(&self.gate),
+            poll: Arc::clone(&self.poll),
+            nudges: self.nudges.clone(),
+        }
     }
 
     /// First phase of a stop: no further call to the portal. Returns at once; what was read is

@@ -1,5 +1,5 @@
-//! Threads `poll-N`: ask the portal for the events of every working agent, page by page, and hand
-//! the pages to `inbound::ingest`. Several threads share one timetable, so that an agent whose call
+//! Threads `poll-N`: ask the portal for the events of every working agent, page by page, hand the
+//! pages to `inbound::intake`, and give `inbound::catch_up` its turns. Several threads share one timetable, so that an agent whose call
 //! hangs holds back nobody else; one agent has one call at a time. Own the subscription and the
 //! pace; refuse to know what an event says.
 //!
@@ -26,19 +26,27 @@ use crate::domain::agent::AgentState;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
+use crate::domain::ids::EventId;
 use crate::domain::ids::UserId;
 use crate::gateway::BindingStatus;
+use crate::inbound::Setback;
+use crate::inbound::catch_up::CatchUp;
+use crate::inbound::catch_up::Source;
 use crate::inbound::dice;
-use crate::inbound::gate::Gate;
-use crate::inbound::ingest::Ingest;
 use crate::inbound::ingest::Reader;
+use crate::inbound::intake::Intake;
 use crate::inbound::timetable::Due;
 use crate::inbound::timetable::Next;
 use crate::inbound::timetable::Timetable;
 use crate::inbound::timetable::Turn;
 use crate::limits;
-use crate::store;
 use crate::store::Store;
+use crate::store::outbox::Findings;
+use crate::store::outbox::Progress;
+
+/// The offset of an agent that had no event yet. It deletes nothing, as zero would not, and unlike
+/// zero it does not believe the portal's memory of "no events" (b24: messenger §3.2 item 9).
+const FIRST: EventId = EventId(1);
 
 /// What the polling threads are made of.
 pub(in crate::inbound) struct PollParts {
@@ -47,9 +55,9 @@ pub(in crate::inbound) struct PollParts {
     /// Acts as the agents.
     pub registry: Arc<Registry>,
     /// Takes the pages.
-    pub ingest: Ingest,
-    /// Wakes the relay.
-    pub gate: Arc<Gate>,
+    pub intake: Arc<Intake>,
+    /// Looks through the dialogs.
+    pub catch_up: CatchUp,
     /// Takes agent states that the gateway is to be told.
     pub notes: Sender<BindingStatus>,
     /// Agents that are to be asked at once.
@@ -70,30 +78,18 @@ struct Plan {
     timetable: Timetable,
     /// The states that the gateway was told, or will be.
     told: HashMap<AgentName, (AgentState, String)>,
-}
-
-/// Why a turn failed.
-enum Setback {
-    Portal(Failure),
-    Store(store::Error),
-}
-
-impl From<Failure> for Setback {
-    fn from(failure: Failure) -> Setback {
-        Setback::Portal(failure)
-    }
-}
-
-impl From<store::Error> for Setback {
-    fn from(error: store::Error) -> Setback {
-        Setback::Store(error)
-    }
+    /// Agents whose portal has no event log, and when it is asked again whether it has one.
+    without_log: HashMap<AgentName, Instant>,
 }
 
 impl Poll {
     /// With agents asked at these intervals, in conversation and otherwise.
     pub fn new(parts: PollParts, active: Duration, idle: Duration) -> Poll {
-        let plan = Plan { timetable: Timetable::new(active, idle), told: HashMap::new() };
+        let plan = Plan {
+            timetable: Timetable::new(active, idle),
+            told: HashMap::new(),
+            without_log: HashMap::new(),
+        };
         let poll = Poll { parts, plan: Mutex::new(plan) };
         poll.look_at_agents();
         poll
@@ -142,6 +138,7 @@ impl Poll {
         let mut plan = self.plan();
         plan.timetable.set_agents(&working, Instant::now());
         plan.told.retain(|name, _| agents.iter().any(|agent| agent.name == *name));
+        plan.without_log.retain(|name, _| working.iter().any(|(agent, _)| agent == name));
         for agent in agents {
             let standing = (agent.state, agent.reason.clone());
             if plan.told.get(&agent.name) == Some(&standing) {
@@ -168,10 +165,6 @@ impl Poll {
         let timetable = &mut plan.timetable;
         match outcome {
             Ok(turn) => timetable.done(agent, turn, now),
-            Err(Setback::Portal(failure)) if failure.class == Class::MethodMissing => {
-                log::warn!("event_log_missing agent={agent} method={}", failure.method);
-                timetable.unsupported(agent, now);
-            }
             Err(Setback::Portal(failure))
                 if matches!(failure.class, Class::RateLimited | Class::MethodParked) =>
             {
@@ -192,41 +185,116 @@ impl Poll {
         }
     }
 
-    /// Reads pages until there is no more, or this turn has had its share.
+    /// Looks through the dialogs if that is due, and reads events.
     fn turn(&self, due: &Due) -> Result<Turn, Setback> {
-        let registry = &self.parts.registry;
-        if due.subscribe {
-            registry.call(&due.agent, &methods::event_subscribe())?;
-            self.plan().timetable.subscribed(&due.agent, due.user, Instant::now());
+        let agents: HashSet<UserId> = self.parts.registry.own_users();
+        let reader = Reader { agent: &due.agent, user: due.user, agents: &agents };
+        let source = self.source(due)?;
+        let looked = self.parts.catch_up.turn(reader, source)?;
+        let mut turn = Turn { talk: looked.talk, more: looked.unfinished };
+        if source == Source::Dialogs || looked.unfinished {
+            return Ok(turn);
         }
+        if looked.events_astray {
+            self.begin_anew(due)?;
+        }
+        let read = self.read_events(reader)?;
+        turn.talk |= read.talk;
+        turn.more = read.more;
+        Ok(turn)
+    }
+
+    /// Where this agent's messages come from. One that is to subscribe does so first
+    /// (b24: messenger §14 R1).
+    fn source(&self, due: &Due) -> Result<Source, Setback> {
+        let agent = &due.agent;
+        let again_at = self.plan().without_log.get(agent).copied();
+        if again_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(Source::Dialogs);
+        }
+        if !due.subscribe && again_at.is_none() {
+            return Ok(Source::Events);
+        }
+        match self.subscribe(due) {
+            Ok(()) => {
+                if self.plan().without_log.remove(agent).is_some() {
+                    log::info!("event_log_there agent={agent}");
+                }
+                Ok(Source::Events)
+            }
+            Err(failure) if failure.class == Class::MethodMissing => {
+                let again_at = Instant::now() + limits::EVENT_METHOD_PROBE_EVERY;
+                if self.plan().without_log.insert(agent.clone(), again_at).is_none() {
+                    log::warn!("event_log_missing agent={agent} method={}", failure.method);
+                }
+                Ok(Source::Dialogs)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    fn subscribe(&self, due: &Due) -> Result<(), Failure> {
+        self.parts.registry.call(&due.agent, &methods::event_subscribe())?;
+        self.plan().timetable.subscribed(&due.agent, due.user, Instant::now());
+        Ok(())
+    }
+
+    /// Events went astray: somebody else reads or unsubscribed them, or their numbers began anew
+    /// below the cursor, which then deletes each unread (b24: messenger §3.2 item 5, §14 R12).
+    /// Whatever is still there comes again from the first on, and what is known is passed over.
+    fn begin_anew(&self, due: &Due) -> Result<(), Setback> {
+        self.subscribe(due)?;
+        let progress = Progress::Events(FIRST);
+        self.parts.store.commit_inbound(&due.agent, Findings::default(), progress, clock::now())?;
+        Ok(())
+    }
+
+    /// Reads pages until there is no more, or this turn has had its share.
+    fn read_events(&self, reader: Reader<'_>) -> Result<Turn, Setback> {
         let mut turn = Turn { talk: false, more: false };
         // Read anew each turn: the database is where the cursor lives.
-        let Some(row) = self.parts.store.agent(&due.agent)? else { return Ok(turn) };
+        let Some(row) = self.parts.store.agent(reader.agent)? else { return Ok(turn) };
         let mut cursor = row.cursor;
-        let agents: HashSet<UserId> = registry.own_users();
-        let reader = Reader { agent: &due.agent, user: due.user, agents: &agents };
         for _ in 0..limits::EVENT_PAGES_PER_TURN_MAX {
             if self.parts.stop.is_set() {
                 return Ok(turn);
             }
-            // INVARIANT: cursor after commit; `cursor` came from the store or from `ingest`.
-            let page =
-                registry.call(&due.agent, &methods::event_get(cursor, limits::EVENT_PAGE_MAX))?;
+            // INVARIANT: cursor after commit; `cursor` came from the store or from `intake`.
+            let call = methods::event_get(cursor.max(FIRST), limits::EVENT_PAGE_MAX);
+            let page = self.parts.registry.call(reader.agent, &call)?;
             let has_more = page.has_more;
-            let taken = self.parts.ingest.page(reader, cursor, page, clock::now())?;
-            if taken.queued > 0 {
-                self.parts.gate.kick();
-            }
+            let (taken, next) = self.parts.intake.events(reader, cursor, page)?;
+            self.parts.catch_up.events_came(reader.agent);
             turn.talk |= taken.talk;
             // A full page with nothing behind it, or an offset that does not move, ends the turn
             // (b24: messenger §14 R4).
-            turn.more = has_more && taken.cursor > cursor;
+            turn.more = has_more && next > cursor;
             if !turn.more {
                 break;
             }
-            cursor = taken.cursor;
+            cursor = next;
         }
         Ok(turn)
+    }
+
+    /// What a person should look at, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let suspicions = self.parts.catch_up.suspicions().into_iter().map(|agent| {
+            format!(
+                "agent {agent}: messages are found that no event told of, time and again: does \
+                 another application read the events of this account? Until that ends they come up \
+                 to two minutes late"
+            )
+        });
+        let mut without_log: Vec<AgentName> = self.plan().without_log.keys().cloned().collect();
+        without_log.sort();
+        let without_log = without_log.into_iter().map(|agent| {
+            format!(
+                "agent {agent}: the portal has no im.v2.Event.get, so its dialogs are read one by \
+                 one; a newer messenger module would spare it most calls"
+            )
+        });
+        suspicions.chain(without_log).collect()
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

@@ -143,6 +143,17 @@ pub enum When {
         /// How many matches are hit from there on.
         times: u64,
     },
+    /// Of the exchanges with a server whose method and path contain a text, every n-th.
+    Every {
+        /// Only this server; any when `None`.
+        server: Option<ServerKind>,
+        /// Part of `POST /rest/im.message.add`, in any case of letters.
+        text: String,
+        /// The first match that is hit, from 1.
+        first: u64,
+        /// How many matches further on the next one is; zero hits none.
+        n: u64,
+    },
     /// All.
     Always,
     /// None: a plan that only counts.
@@ -221,12 +232,24 @@ impl Planned {
             When::Always => true,
             When::Never => false,
             When::Matching { server, text, nth, times } => {
-                let here = format!("{} {}", line.method, line.path).to_ascii_lowercase();
-                let matches = server.is_none_or(|server| server == line.server)
-                    && here.contains(&text.to_ascii_lowercase());
+                let matches = line.is_with(*server, text);
                 self.matches += u64::from(matches);
                 matches && self.matches >= *nth && self.matches - nth < *times
             }
+            When::Every { server, text, first, n } => {
+                let matches = line.is_with(*server, text);
+                self.matches += u64::from(matches);
+                let since = self.matches.checked_sub(*first);
+                matches && *n > 0 && since.is_some_and(|since| since.is_multiple_of(*n))
+            }
         }
+    }
+}
+
+impl Line<'_> {
+    fn is_with(&self, server: Option<ServerKind>, text: &str) -> bool {
+        let here = format!("{} {}", self.method, self.path).to_ascii_lowercase();
+        server.is_none_or(|server| server == self.server)
+            && here.contains(&text.to_ascii_lowercase())
     }
 }

@@ -21,6 +21,7 @@ use super::client;
 use super::fault::Fault;
 use super::fault::Line;
 use super::fault::ServerKind;
+use super::fault::When;
 use super::http::HttpReply;
 use super::http::Request;
 use super::net::Server;
@@ -34,6 +35,8 @@ use crate::base::crypto;
 const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause before a Deliver call is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Where inbound messages are posted.
+pub const INBOUND_PATH: &str = "/v1/inbound/generic";
 /// The Deliver method of the contract.
 pub const DELIVER_PATH: &str = "/aihummer.connector.v1.ConnectorService/Deliver";
 
@@ -101,6 +104,8 @@ struct State {
     /// Keys seen, for the agent's one answer to each message.
     keys: HashSet<String>,
     statuses: Vec<Value>,
+    /// What texts must not contain, and how they are refused otherwise.
+    refusals: Vec<(String, u16, String)>,
     script: Option<Script>,
     deliver: Option<String>,
     due: VecDeque<(String, String, String)>,
@@ -168,6 +173,38 @@ impl Gateway {
         lock(&self.shared.state).script = Some(script);
     }
 
+    /// From now on every n-th inbound post fails, each time in the next of three ways: 503 without
+    /// acting, a reset before acting, acting without an answer. It is a plan of the network like
+    /// any other and ends with `Network::clear_plan`.
+    pub fn fail_every(&self, n: u64) {
+        let ways = [
+            Fault::error(503, "unavailable", "try later"),
+            Fault::CloseBeforeReading,
+            Fault::ActAndDropAnswer,
+        ];
+        let count = ways.len() as u64;
+        for (way, turn) in ways.into_iter().zip(1..) {
+            let when = When::Every {
+                server: Some(ServerKind::Gateway),
+                text: format!("POST {INBOUND_PATH}"),
+                first: n.saturating_mul(turn),
+                n: n.saturating_mul(count),
+            };
+            self.shared.network.plan(when, way);
+        }
+    }
+
+    /// Refuses every message whose text contains `part` with this status and word, until
+    /// [`Gateway::accept_all`]: for messages that nobody will ever take.
+    pub fn refuse_texts(&self, part: &str, status: u16, word: &str) {
+        lock(&self.shared.state).refusals.push((part.to_owned(), status, word.to_owned()));
+    }
+
+    /// Forgets what is refused.
+    pub fn accept_all(&self) {
+        lock(&self.shared.state).refusals.clear();
+    }
+
     /// Where the connector's Deliver listener is; may change while running.
     pub fn set_deliver(&self, origin: &str) {
         lock(&self.shared.state).deliver = Some(origin.to_owned());
@@ -195,7 +232,7 @@ pub(in crate::sim) fn refuse(status: u16, kind: &str, message: &str) -> HttpRepl
 fn answer(shared: &Shared, request: &Request) -> HttpReply {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/healthz" | "/readyz") => HttpReply::json(200, r#"{"status":"ok"}"#),
-        ("POST", "/v1/inbound/generic") => inbound(shared, request),
+        ("POST", INBOUND_PATH) => inbound(shared, request),
         ("POST", "/v1/inbound/binding/status") => {
             if !authentic(shared, request) {
                 return refuse(401, "unauthenticated", "bad inbound secret");
@@ -231,6 +268,10 @@ fn inbound(shared: &Shared, request: &Request) -> HttpReply {
     let key = request.header("idempotency-key").unwrap_or_default().to_owned();
     let message = Inbound { channel, external_id, text, key: key.clone(), body };
     let mut state = lock(&shared.state);
+    let refused = state.refusals.iter().find(|(part, _, _)| message.text.contains(part.as_str()));
+    if let Some((_, status, word)) = refused {
+        return refuse(*status, word, "refused by its text");
+    }
     // Without a key a repeat cannot be told from somebody who says the same again.
     let fresh = key.is_empty() || state.keys.insert(key.clone());
     let answer =

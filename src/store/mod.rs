@@ -9,6 +9,7 @@ pub mod consents;
 #[cfg(feature = "sim")]
 pub mod fill;
 pub mod ledger;
+pub mod looks;
 mod migrate;
 pub mod outbox;
 pub mod review;

@@ -1,8 +1,10 @@
 //! The outbox: inbound messages between the portal and the gateway.
 //!
 //! INVARIANT: cursor after commit. Rows and the cursor that lets the portal forget their events
-//! change in one transaction, [`Store::commit_events`], and nowhere else.
+//! change in one transaction, [`Store::commit_inbound`], and nowhere else; so do rows and up to where
+//! a dialog itself was looked through.
 
+use rusqlite::Connection;
 use rusqlite::Row;
 
 use crate::base::clock::UnixMs;
@@ -13,6 +15,7 @@ use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
+use crate::limits;
 use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
@@ -38,6 +41,41 @@ pub struct NewInbound {
     pub reply_to: Option<MessageId>,
     /// When it was written, by the portal's clock.
     pub sent_at: Option<UnixMs>,
+}
+
+/// What was found out about an agent's messages, to be committed in one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Messages to forward; known ones are passed over.
+    pub rows: Vec<NewInbound>,
+    /// Messages as their authors changed them: taken over while the gateway does not have them.
+    pub edits: Vec<NewInbound>,
+    /// Messages that are gone, or are not for the agent any more.
+    pub withdrawn: Vec<MessageId>,
+    /// Events that could not be read, as they came.
+    pub unreadable: Vec<(Option<EventId>, String)>,
+}
+
+/// Up to where messages have been looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The event log, up to this offset.
+    Events(EventId),
+    /// A chat, up to this message.
+    Chat(ChatId, MessageId),
+    /// Nothing that is to be remembered.
+    None,
+}
+
+/// What a commit changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Messages whose rows are new.
+    pub queued: Vec<MessageId>,
+    /// Pending rows whose text changed.
+    pub edited: usize,
+    /// Pending rows that will not be forwarded.
+    pub withdrawn: usize,
 }
 
 /// A message waiting for the gateway.
@@ -68,46 +106,36 @@ const COLUMNS: &str = "id, agent, chat, dialog, message, text, sender, sender_na
     reply_to, sent_at, attempts, due_at";
 
 impl Store {
-    /// Commits the messages of a page of events together with the cursor behind them. Messages
-    /// that are known (same agent, same id) are passed over. Returns how many were new.
+    /// Commits what was found out about an agent's messages together with up to where that was looked
+    /// for.
     ///
     /// # Errors
-    /// See [`Error`]; then neither rows nor cursor changed.
-    pub fn commit_events(
+    /// See [`Error`]; then nothing changed.
+    pub fn commit_inbound(
         &self,
         agent: &AgentName,
-        rows: Vec<NewInbound>,
-        cursor: EventId,
+        findings: Findings,
+        progress: Progress,
         now: UnixMs,
-    ) -> Result<usize> {
+    ) -> Result<Committed> {
         let agent = agent.clone();
         self.write(move |connection| {
-            let mut inserted = 0;
-            let insert = "INSERT INTO outbox (agent, chat, dialog, message, text, sender, sender_name, \
-                 mentioned, reply_to, sent_at, due_at, queued_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11) \
-                 ON CONFLICT (agent, message) DO NOTHING";
-            for row in &rows {
-                let values = rusqlite::params![
-                    agent.as_str(),
-                    row.chat.0,
-                    row.dialog.to_string(),
-                    row.message.0,
-                    row.text,
-                    row.sender.0,
-                    row.sender_name,
-                    row.mentioned,
-                    row.reply_to.map(|id| id.0),
-                    row.sent_at.map(|at| at.0),
-                    now.0,
-                ];
-                inserted += connection.execute(insert, values)?;
+            let mut committed = Committed::default();
+            for row in &findings.rows {
+                let inserted = insert(connection, &agent, row, now)? > 0;
+                committed.queued.extend(inserted.then_some(row.message));
             }
-            connection.execute(
-                "UPDATE agents SET cursor = ?2 WHERE name = ?1",
-                (agent.as_str(), cursor.0),
-            )?;
-            Ok(inserted)
+            for edit in &findings.edits {
+                committed.edited += update(connection, &agent, edit)?;
+            }
+            for message in &findings.withdrawn {
+                committed.withdrawn += withdraw(connection, &agent, *message, now)?;
+            }
+            for (event, raw) in &findings.unreadable {
+                quarantine(connection, &agent, *event, raw, now)?;
+            }
+            advance(connection, &agent, progress)?;
+            Ok(committed)
         })
     }
 
@@ -197,6 +225,85 @@ impl Store {
             })
         })
     }
+}
+
+fn insert(
+    connection: &Connection,
+    agent: &AgentName,
+    row: &NewInbound,
+    now: UnixMs,
+) -> Result<usize> {
+    let sql = "INSERT INTO outbox (agent, chat, dialog, message, text, sender, sender_name, \
+               mentioned, reply_to, sent_at, due_at, queued_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11) \
+               ON CONFLICT (agent, message) DO NOTHING";
+    let values = rusqlite::params![
+        agent.as_str(),
+        row.chat.0,
+        row.dialog.to_string(),
+        row.message.0,
+        row.text,
+        row.sender.0,
+        row.sender_name,
+        row.mentioned,
+        row.reply_to.map(|id| id.0),
+        row.sent_at.map(|at| at.0),
+        now.0,
+    ];
+    Ok(connection.execute(sql, values)?)
+}
+
+/// A gateway that got an earlier text and lost the answer gets the same key with this one.
+fn update(connection: &Connection, agent: &AgentName, edit: &NewInbound) -> Result<usize> {
+    let sql = "UPDATE outbox SET text = ?3, mentioned = ?4 \
+               WHERE agent = ?1 AND message = ?2 AND state = 'pending' AND text <> ?3";
+    let values = (agent.as_str(), edit.message.0, &edit.text, edit.mentioned);
+    Ok(connection.execute(sql, values)?)
+}
+
+fn withdraw(
+    connection: &Connection,
+    agent: &AgentName,
+    message: MessageId,
+    now: UnixMs,
+) -> Result<usize> {
+    let sql = "UPDATE outbox SET state = 'withdrawn', finished_at = ?3 \
+               WHERE agent = ?1 AND message = ?2 AND state = 'pending'";
+    Ok(connection.execute(sql, (agent.as_str(), message.0, now.0))?)
+}
+
+fn quarantine(
+    connection: &Connection,
+    agent: &AgentName,
+    event: Option<EventId>,
+    raw: &str,
+    now: UnixMs,
+) -> Result<()> {
+    connection.execute(
+        "INSERT INTO quarantine (agent, event, raw, queued_at) VALUES (?1, ?2, ?3, ?4)",
+        (agent.as_str(), event.map(|event| event.0), raw, now.0),
+    )?;
+    connection.execute(
+        "DELETE FROM quarantine WHERE id <= last_insert_rowid() - ?1",
+        [limits::QUARANTINE_ROWS_MAX],
+    )?;
+    Ok(())
+}
+
+fn advance(connection: &Connection, agent: &AgentName, progress: Progress) -> Result<()> {
+    match progress {
+        Progress::Events(cursor) => connection.execute(
+            "UPDATE agents SET cursor = ?2 WHERE name = ?1",
+            (agent.as_str(), cursor.0),
+        )?,
+        Progress::Chat(chat, message) => connection.execute(
+            "INSERT INTO chats (agent, chat, caught_up) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (agent, chat) DO UPDATE SET caught_up = max(caught_up, excluded.caught_up)",
+            (agent.as_str(), chat.0, message.0),
+        )?,
+        Progress::None => 0,
+    };
+    Ok(())
 }
 
 fn inbound(row: &Row<'_>) -> Result<InboundRow> {

@@ -22,7 +22,9 @@ use super::ledger::NewDelivery;
 use super::ledger::Plan;
 use super::ledger::Target;
 use super::ledger::wanted_files_sql;
+use super::outbox::Findings;
 use super::outbox::NewInbound;
+use super::outbox::Progress;
 use super::review::GivenUp;
 use crate::base::clock::UnixMs;
 use crate::base::threads::Exits;
@@ -150,7 +152,9 @@ fn agents_keep_state_cursor_and_identity() {
     let (store, thread) = dir.open();
     assert!(store.create_agent(&mira(), NOW).expect("creates"));
     assert!(!store.create_agent(&mira(), NOW).expect("exists"));
-    store.commit_events(&mira(), vec![inbound(1)], EventId(50), NOW).expect("commits");
+    let findings = Findings { rows: vec![inbound(1)], ..Findings::default() };
+    let at = Progress::Events(EventId(50));
+    store.commit_inbound(&mira(), findings, at, NOW).expect("commits");
     store.put_identity(&mira(), identity(57), NOW).expect("stores");
     store.set_agent_state(&mira(), AgentState::Active, "", NOW).expect("sets");
     store.drop_previous_refresh(&mira()).expect("drops");
@@ -243,10 +247,16 @@ fn cursor_and_messages_change_together_and_known_messages_are_passed_over() {
     let (store, _thread) = dir.open();
     store.create_agent(&mira(), NOW).expect("creates");
     let rows = vec![inbound(1), inbound(2), inbound(1)];
-    assert_eq!(store.commit_events(&mira(), rows, EventId(10), NOW), Ok(2));
-    assert_eq!(store.commit_events(&mira(), vec![inbound(2)], EventId(11), NOW), Ok(0));
+    let commit = |agent: &AgentName, rows: Vec<NewInbound>, cursor: i64| {
+        let findings = Findings { rows, ..Findings::default() };
+        let committed =
+            store.commit_inbound(agent, findings, Progress::Events(EventId(cursor)), NOW);
+        committed.map(|committed| committed.queued)
+    };
+    assert_eq!(commit(&mira(), rows, 10), Ok(vec![MessageId(1), MessageId(2)]));
+    assert_eq!(commit(&mira(), vec![inbound(2)], 11), Ok(Vec::new()));
     let nobody = AgentName::parse("nobody").expect("a name");
-    let refused = store.commit_events(&nobody, vec![inbound(3)], EventId(12), NOW);
+    let refused = commit(&nobody, vec![inbound(3)], 12);
     assert_eq!(refused, Err(Error::Conflict), "no agent, no row");
     let rows = store.outbox_after(RowId(0), 10).expect("reads");
     assert_eq!(rows.len(), 2);

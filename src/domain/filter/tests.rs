@@ -80,6 +80,7 @@ fn provoke(rule: Rule, message: &mut Message, facts: &mut Facts) {
         Rule::ExternalChat => message.has_external = true,
         Rule::GroupsOff => facts.groups = GroupPolicy::Off,
         Rule::NotAddressed => facts.mentioned = false,
+        Rule::Department => unreachable!("decided elsewhere"),
         Rule::NoText => {
             message.text = " \n\t".to_owned();
             message.has_files = true;
@@ -98,10 +99,16 @@ fn same_field(one: Rule, other: Rule) -> bool {
     fields.iter().any(|field| field.contains(&one) && field.contains(&other))
 }
 
+/// The rules that this function decides by: the last is the department rule's.
+fn own_rules() -> &'static [Rule] {
+    let [own @ .., Rule::Department] = &Rule::ALL else { panic!("it is the last") };
+    own
+}
+
 #[test]
 fn each_rule_alone_names_itself() {
     assert_eq!(decide(&message(ChatKind::Group), &ADDRESSED), Verdict::Forward);
-    for rule in Rule::ALL {
+    for rule in own_rules().iter().copied() {
         let (mut message, mut facts) = (message(ChatKind::Group), ADDRESSED);
         provoke(rule, &mut message, &mut facts);
         assert_eq!(decide(&message, &facts), Verdict::Ignore(rule));
@@ -111,8 +118,8 @@ fn each_rule_alone_names_itself() {
 #[test]
 fn of_two_rules_the_earlier_in_the_list_is_named() {
     let mut pairs = 0;
-    for (at, first) in Rule::ALL.into_iter().enumerate() {
-        for second in &Rule::ALL[at + 1..] {
+    for (at, first) in own_rules().iter().copied().enumerate() {
+        for second in &own_rules()[at + 1..] {
             if same_field(first, *second) {
                 continue;
             }

@@ -1,7 +1,13 @@
 //! Pages of events into the outbox: who is forwarded, with which text, and where the cursor stands.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
 
+use url::Url;
+
+use crate::base::secret::Secret;
+use crate::bitrix::oauth::OAuth;
 use crate::bitrix::wire::event::EventKind;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::event::PortalEvent;
@@ -19,10 +25,13 @@ use crate::domain::message::Message;
 use crate::domain::message::Sender;
 use crate::domain::step::Draft;
 use crate::domain::step::StepKind;
+use crate::inbound::Setback;
+use crate::inbound::gate::Gate;
 use crate::inbound::ingest::Ingest;
 use crate::inbound::ingest::Reader;
 use crate::inbound::ingest::SenderPrefix;
 use crate::inbound::ingest::Taken;
+use crate::inbound::intake::Intake;
 use crate::inbound::tests::support::Desk;
 use crate::inbound::tests::support::NOW;
 use crate::inbound::tests::support::name;
@@ -32,6 +41,7 @@ use crate::store::ledger::Accepted;
 use crate::store::ledger::NewDelivery;
 use crate::store::ledger::Plan;
 use crate::store::ledger::Target;
+use crate::store::outbox::Committed;
 use crate::store::outbox::InboundRow;
 
 const MIRA: UserId = UserId(57);
@@ -86,14 +96,31 @@ fn events(first: i64, kinds: Vec<EventKind>) -> EventPage {
     EventPage { events, next: Some(next), has_more: false }
 }
 
-fn ingest(desk: &Desk) -> Ingest {
-    Ingest::new(desk.store.clone(), GroupPolicy::Addressed, SenderPrefix::Never)
+fn intake(desk: &Desk) -> Intake {
+    intake_with(desk, GroupPolicy::Addressed, SenderPrefix::Never)
 }
 
-fn take(ingest: &Ingest, cursor: i64, page: EventPage) -> store::Result<Taken> {
+fn intake_with(desk: &Desk, groups: GroupPolicy, prefix: SenderPrefix) -> Intake {
+    let nobody = Url::parse("http://127.0.0.1:1").expect("a URL");
+    let oauth = OAuth::new(nobody, String::new(), Secret::new(String::new()), Vec::new());
+    let registry = desk.registry(oauth);
+    Intake {
+        ingest: Ingest::new(desk.store.clone(), groups, prefix),
+        directory: desk.directory(&registry),
+        registry,
+        gate: Arc::new(Gate::new(Vec::new(), Instant::now())),
+        refused: Arc::new(|_, _| {}),
+    }
+}
+
+/// The cursor, how many rows are new, and whether it was talk.
+fn take(intake: &Intake, cursor: i64, page: EventPage) -> (i64, usize, bool) {
     let agents = HashSet::from([MIRA, UserId(58)]);
     let reader = Reader { agent: &name("mira"), user: MIRA, agents: &agents };
-    ingest.page(reader, EventId(cursor), page, NOW)
+    match intake.events(reader, EventId(cursor), page) {
+        Ok((taken, next)) => (next.0, taken.committed.queued.len(), taken.talk),
+        Err(_) => panic!("takes"),
+    }
 }
 
 fn rows(desk: &Desk) -> Vec<InboundRow> {
@@ -111,13 +138,13 @@ fn cursor(desk: &Desk) -> i64 {
 #[test]
 fn rows_and_cursor_are_committed_together_and_repeats_are_passed_over() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
-    let taken = take(&ingest, 0, page(10, vec![private(1), private(2)])).expect("takes");
-    assert_eq!(taken, Taken { cursor: EventId(12), queued: 2, talk: true });
+    let intake = intake(&desk);
+    let taken = take(&intake, 0, page(10, vec![private(1), private(2)]));
+    assert_eq!(taken, (12, 2, true));
     assert_eq!((cursor(&desk), texts(&desk).len()), (12, 2));
     // The answer to the next call was lost, or a row of the log was written twice.
-    let taken = take(&ingest, 12, page(11, vec![private(2), private(2), private(3)]));
-    assert_eq!(taken.expect("takes").queued, 1);
+    let taken = take(&intake, 12, page(11, vec![private(2), private(2), private(3)]));
+    assert_eq!(taken.1, 1);
     assert_eq!(texts(&desk), ["message 1", "message 2", "message 3"]);
     let row = &rows(&desk)[0];
     assert_eq!((row.inbound.sender, row.inbound.sent_at), (UserId(12), Some(NOW)));
@@ -127,7 +154,7 @@ fn rows_and_cursor_are_committed_together_and_repeats_are_passed_over() {
 #[test]
 fn only_colleagues_in_dialogs_of_the_company_reach_the_outbox() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
+    let intake = intake(&desk);
     let ignored = vec![
         message(1, |message| message.system = true),
         message(2, |message| message.sender.id = MIRA),
@@ -141,9 +168,9 @@ fn only_colleagues_in_dialogs_of_the_company_reach_the_outbox() {
         group(10, "not for her"),
         group(11, "[USER=58]Olga[/USER] for somebody else"),
     ];
-    let taken = take(&ingest, 0, page(1, ignored)).expect("takes");
-    assert_eq!((taken.queued, cursor(&desk)), (0, 12), "the cursor moves nevertheless");
-    take(&ingest, 12, page(12, vec![group(12, "[USER=57]Mira[/USER] for her")])).expect("takes");
+    let taken = take(&intake, 0, page(1, ignored));
+    assert_eq!((taken.1, cursor(&desk)), (0, 12), "the cursor moves nevertheless");
+    take(&intake, 12, page(12, vec![group(12, "[USER=57]Mira[/USER] for her")]));
     assert_eq!(rows(&desk).len(), 1);
     assert!(rows(&desk)[0].inbound.mentioned);
 }
@@ -151,8 +178,8 @@ fn only_colleagues_in_dialogs_of_the_company_reach_the_outbox() {
 #[test]
 fn the_agent_itself_writing_is_talk_and_chatter_of_others_is_not() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
-    let talk = |id, message| take(&ingest, id, page(id, vec![message])).expect("takes").talk;
+    let intake = intake(&desk);
+    let talk = |id, message| take(&intake, id, page(id, vec![message])).2;
     assert!(talk(1, message(1, |message| message.sender.id = MIRA)));
     assert!(!talk(2, group(2, "chatter")));
     assert!(talk(3, private(3)));
@@ -161,22 +188,22 @@ fn the_agent_itself_writing_is_talk_and_chatter_of_others_is_not() {
 #[test]
 fn what_cannot_be_read_does_not_hold_back_its_page() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
+    let intake = intake(&desk);
     let added = |id| EventKind::Added(Box::new(private(id)));
-    let kinds = vec![added(1), EventKind::Undecodable, EventKind::Other, added(2)];
-    assert_eq!(take(&ingest, 0, events(5, kinds)).expect("takes").queued, 2);
+    let kinds = vec![added(1), EventKind::Undecodable("{}".to_owned()), EventKind::Other, added(2)];
+    assert_eq!(take(&intake, 0, events(5, kinds)).1, 2);
     assert_eq!(cursor(&desk), 9);
 }
 
 #[test]
 fn an_offset_that_is_missing_or_lower_leaves_the_stored_one() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
-    take(&ingest, 0, page(50, vec![private(1)])).expect("takes");
+    let intake = intake(&desk);
+    take(&intake, 0, page(50, vec![private(1)]));
     assert_eq!(cursor(&desk), 51);
     for next in [None, Some(EventId(0)), Some(EventId(50))] {
         let answer = EventPage { next, ..page(60, vec![private(2)]) };
-        assert_eq!(take(&ingest, 51, answer).expect("takes").cursor, EventId(51));
+        assert_eq!(take(&intake, 51, answer).0, 51);
         assert_eq!(cursor(&desk), 51);
     }
     assert_eq!(rows(&desk).len(), 2);
@@ -185,23 +212,23 @@ fn an_offset_that_is_missing_or_lower_leaves_the_stored_one() {
 #[test]
 fn swapped_neighbours_are_put_in_the_order_of_their_ids() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
-    take(&ingest, 0, page(1, vec![private(8), private(7), private(9)])).expect("takes");
+    let intake = intake(&desk);
+    take(&intake, 0, page(1, vec![private(8), private(7), private(9)]));
     assert_eq!(texts(&desk), ["message 7", "message 8", "message 9"]);
 }
 
 #[test]
 fn an_idle_poll_writes_nothing_and_a_failed_commit_is_told() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
+    let intake = intake(&desk);
     let agents = HashSet::new();
     // Rows for an agent that does not exist cannot be committed, so a write would show.
     let reader = Reader { agent: &name("nobody"), user: MIRA, agents: &agents };
     let idle = EventPage { events: Vec::new(), next: Some(EventId(7)), has_more: false };
-    let taken = ingest.page(reader, EventId(7), idle, NOW).expect("takes");
-    assert_eq!(taken, Taken { cursor: EventId(7), queued: 0, talk: false });
-    let refused = ingest.page(reader, EventId(7), page(7, vec![private(1)]), NOW);
-    assert_eq!(refused, Err(store::Error::Conflict));
+    let Ok((taken, next)) = intake.events(reader, EventId(7), idle) else { panic!("takes") };
+    assert_eq!((taken, next), (Taken { committed: Committed::default(), talk: false }, EventId(7)));
+    let refused = intake.events(reader, EventId(7), page(7, vec![private(1)]));
+    assert!(matches!(refused, Err(Setback::Store(store::Error::Conflict))));
 }
 
 #[test]
@@ -221,8 +248,8 @@ fn the_senders_name_stands_where_it_is_wanted() {
     ];
     for (prefix, message, expected) in table {
         let desk = Desk::new();
-        let ingest = Ingest::new(desk.store.clone(), GroupPolicy::All, prefix);
-        take(&ingest, 0, page(1, vec![message])).expect("takes");
+        let intake = intake_with(&desk, GroupPolicy::All, prefix);
+        take(&intake, 0, page(1, vec![message]));
         assert_eq!(texts(&desk), [expected], "{prefix:?}");
     }
 }
@@ -230,7 +257,7 @@ fn the_senders_name_stands_where_it_is_wanted() {
 #[test]
 fn a_reply_to_the_agents_own_message_addresses_that_agent() {
     let desk = Desk::new();
-    let ingest = ingest(&desk);
+    let intake = intake(&desk);
     for (agent, id) in [("mira", 700), ("olga", 701)] {
         let delivery = NewDelivery {
             id: DeliveryId::parse(agent).expect("an id"),
@@ -262,7 +289,7 @@ fn a_reply_to_the_agents_own_message_addresses_that_agent() {
         reply
     };
     let page = page(1, vec![reply(801, 700), reply(802, 701), reply(803, 5)]);
-    take(&ingest, 0, page).expect("takes");
+    take(&intake, 0, page);
     let forwarded: Vec<i64> = rows(&desk).iter().map(|row| row.inbound.message.0).collect();
     assert_eq!(forwarded, [801]);
     assert_eq!(rows(&desk)[0].inbound.reply_to, Some(MessageId(700)));

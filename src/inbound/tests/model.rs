@@ -116,10 +116,12 @@ impl Scene {
         let url = format!("{}/v1/inbound/generic", self.gateway.url());
         Inbound::start(InboundParts {
             store: self.desk.store.clone(),
+            directory: self.desk.directory(&registry),
             registry,
             gateway: client_with(&url, SECRET),
             options,
             asked: Arc::new(|_, _, _| {}),
+            refused: Arc::new(|_, _| {}),
             exits,
         })
         .expect("starts")
@@ -351,23 +353,26 @@ fn an_agent_whose_call_hangs_holds_back_nobody() {
 }
 
 #[test]
-fn a_portal_without_event_log_degrades_the_agent_until_it_has_one() {
+fn a_portal_without_event_log_is_read_dialog_by_dialog_until_it_has_one() {
     let scene = Scene::new();
     scene.portal.world().messenger.switches.no_event_log = true;
     let registry = scene.registry();
-    let both = |state| registry.agents().iter().all(|agent| agent.state == state);
     let inbound = scene.start_with(Arc::clone(&registry), Exits::new().0);
-    until("degraded", || both(AgentState::Degraded));
-    let reason = registry.agent(&name("mira")).expect("there").reason;
-    assert!(reason.contains("Event.subscribe"), "{reason}");
-    scene.portal.world().messenger.switches.no_event_log = false;
-    // A person updated the portal and does not want to wait for a day.
-    until("active", || {
-        inbound.handle().nudge(&name("mira"));
-        inbound.handle().nudge(&name("olga"));
-        both(AgentState::Active)
-    });
+    let warned = |inbound: &Inbound| inbound.handle().warnings().len() == 2;
+    until("told", || warned(&inbound));
     assert!(scene.check(&scene.talk()), "each once");
+    assert!(registry.agents().iter().all(|agent| agent.state == AgentState::Active));
+    assert_eq!(scene.network.calls_of(GET), 0);
+    // The portal is updated, and the connector restarted to notice it before the day is over.
+    scene.portal.world().messenger.switches.no_event_log = false;
+    drop(inbound);
+    let inbound = scene.start();
+    until("subscribed", || scene.network.calls_of(GET) > 2);
+    assert!(inbound.handle().warnings().is_empty());
+    let keys = scene.keys().len();
+    let more = scene.talk();
+    until("all forwarded", || scene.keys().len() == keys + more.len());
+    assert_eq!(scene.keys()[keys..].iter().filter(|key| more.contains(key)).count(), more.len());
 }
 
 #[test]
@@ -399,7 +404,9 @@ fn an_agent_subscribes_once_and_before_it_asks() {
         let of_user = history.iter().filter(|one| one.user == Some(user));
         let methods: Vec<&str> = of_user.map(|one| one.rest_method.as_str()).collect();
         assert_eq!(methods[0], SUBSCRIBE);
-        assert!(methods[1..].iter().all(|method| *method == GET), "{methods:?}");
+        let asked = methods.iter().filter(|method| **method == GET).count();
+        // And one look at the list of dialogs, of which none changed.
+        assert_eq!((methods[1], asked), ("im.recent.get", methods.len() - 2), "{methods:?}");
     }
 }
 

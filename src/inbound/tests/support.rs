@@ -25,11 +25,12 @@ use crate::bitrix::client::RateRule;
 use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
+use crate::directory::Directory;
+use crate::domain::acl;
 use crate::domain::agent::AgentState;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::ChatId;
 use crate::domain::ids::DialogId;
-use crate::domain::ids::EventId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::UserId;
@@ -47,7 +48,9 @@ use crate::http::Server;
 use crate::store::Store;
 use crate::store::StoreThread;
 use crate::store::agents::SealedIdentity;
+use crate::store::outbox::Findings;
 use crate::store::outbox::NewInbound;
+use crate::store::outbox::Progress;
 use crate::vault::Vault;
 
 /// 2026-05-04T08:20:07Z.
@@ -118,10 +121,16 @@ impl Desk {
         Registry::load(self.store.clone(), vault, rest, oauth).expect("loads")
     }
 
+    /// What the rule that lets everybody talk needs of a directory.
+    pub fn directory(&self, registry: &Arc<Registry>) -> Arc<Directory> {
+        let rule = acl::Rule { allowed: acl::Allowed::All, ..acl::Rule::default() };
+        Directory::open(self.store.clone(), Arc::clone(registry), rule).expect("opens")
+    }
+
     /// Queues messages for `mira`, as `ingest` would.
     pub fn queue(&self, rows: Vec<NewInbound>) {
-        let cursor = EventId(1);
-        self.store.commit_events(&name("mira"), rows, cursor, NOW).expect("commits");
+        let findings = Findings { rows, ..Findings::default() };
+        self.store.commit_inbound(&name("mira"), findings, Progress::None, NOW).expect("commits");
     }
 
     pub fn pending(&self) -> u32 {

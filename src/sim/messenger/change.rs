@@ -2,6 +2,7 @@
 //! `im.message.delete`, and by people in the official clients, whose rules are others (b24: messenger
 //! §7, Q5, Q19). The method table and `scene` call it; reactions are in `reaction`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -26,6 +27,9 @@ use crate::base::clock::UnixMs;
 /// How long REST lets an author edit; the official clients have no such limit.
 const EDIT_LIFE: Duration = Duration::from_secs(259_200);
 
+/// First message id of a fresh portal.
+const FIRST_ID: u64 = 70_001;
+
 /// What became of a message.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
@@ -37,6 +41,8 @@ pub struct Marks {
     pub forwarded: Option<u64>,
     /// Who reacted with which code, in order.
     pub reactions: Vec<(u64, &'static str)>,
+    /// Who but its author has seen it, and when; kept by `seen`.
+    pub viewers: BTreeMap<u64, UnixMs>,
 }
 
 impl Marks {
@@ -53,18 +59,10 @@ impl Messenger {
         self.messages.get(&message).or_else(|| self.gone.get(&message))
     }
 
-    /// The largest id that was ever given: ids of deleted messages do not come again.
-    pub(super) fn last_message(&self) -> Option<u64> {
+    /// The id of the next message: those of deleted ones do not come again.
+    pub(super) fn next_message(&self) -> u64 {
         let last = self.messages.last_key_value().into_iter().chain(self.gone.last_key_value());
-        last.map(|(id, _)| *id).max()
-    }
-
-    /// Whether somebody but its author has seen a message. The system, which writes as user 0, sees
-    /// nothing.
-    pub(super) fn viewed_by_others(&self, message: &Message) -> bool {
-        let read_to = self.chats.get(&message.chat).map(|chat| &chat.read_to);
-        let mut others = read_to.into_iter().flatten();
-        others.any(|(user, to)| *user != 0 && *user != message.author && *to >= message.id)
+        last.map(|(id, _)| *id).max().map_or(FIRST_ID, |last| last + 1)
     }
 
     /// When the background job of something done now runs.
@@ -77,8 +75,11 @@ impl Messenger {
         let Some(message) = self.messages.get_mut(&id) else { return };
         message.text.clear();
         message.files.clear();
-        let forwarded = message.marks.forwarded;
-        message.marks = Marks { deleted: true, forwarded, ..Marks::default() };
+        message.extras.clear();
+        let (forwarded, chat) = (message.marks.forwarded, message.chat);
+        let viewers = std::mem::take(&mut message.marks.viewers);
+        message.marks = Marks { deleted: true, forwarded, viewers, ..Marks::default() };
+        self.touch(chat, now);
         let at = self.background(now);
         self.log.message_deleted(id, at);
     }
@@ -89,6 +90,7 @@ impl Messenger {
         if let Some(chat) = self.chats.get_mut(&message.chat) {
             chat.messages.retain(|of_chat| *of_chat != id);
         }
+        self.touch(message.chat, now);
         self.gone.insert(id, message);
         let at = self.background(now);
         self.log.message_deleted(id, at);
@@ -104,6 +106,8 @@ fn rewrite(world: &mut World, id: u64, saved: Saved) {
     message.text = saved.text;
     message.files.extend(copies);
     message.marks.edited = true;
+    let (chat, now) = (message.chat, world.now());
+    world.messenger.touch(chat, now);
 }
 
 /// `MESSAGE_ID` or `ID` of the classic methods.

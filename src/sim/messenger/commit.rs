@@ -138,7 +138,8 @@ fn send(
     let text = if caption == "0" { String::new() } else { caption.to_owned() };
     let uuid = params.get_ci("TEMPLATE_ID").map(php::text);
     let new = NewMessage { chat, author, text, uuid, reply_to: None, code: None };
-    message::store_with(context.world, now, new, Attached { files: ids.to_vec(), wait })
+    let attached = Attached { files: ids.to_vec(), wait, ..Attached::default() };
+    message::store_with(context.world, now, new, attached)
 }
 
 fn answer(world: &World, taken: &[(String, Option<u64>)], message: u64) -> Value {

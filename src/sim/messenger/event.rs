@@ -11,6 +11,7 @@ use super::super::people::UserKind;
 use super::super::world::World;
 use super::Chat;
 use super::Message;
+use super::dialog::entity_link;
 use super::files;
 use super::log::Reacted;
 use super::message::shown_text;
@@ -46,6 +47,18 @@ pub fn reaction_changed(
         (true, false) => json!("delete"),
     };
     data
+}
+
+/// The V2 form of a message as a reader gets it outside of events (§4.2): with what he has seen
+/// of it himself.
+pub(super) fn message_for(world: &World, message: &Message, reader: u64) -> Value {
+    let mut body = message_body(world, message);
+    let own = message.author == reader;
+    let read_to = world.messenger.read_to(message.chat, reader);
+    body["viewed"] = json!(own || message.marks.viewers.contains_key(&reader));
+    body["unread"] = json!(message.id > read_to);
+    body["replaces"] = json!([]);
+    body
 }
 
 /// What stands beside the message: its chat as the recipient sees it, and a person.
@@ -92,6 +105,9 @@ fn message_body(world: &World, message: &Message) -> Value {
     if !likers.is_empty() {
         let likers: Vec<String> = likers.iter().map(ToString::to_string).collect();
         params.insert("LIKE".to_owned(), json!(likers));
+    }
+    for extra in &message.extras {
+        params.insert(extra.name.to_owned(), extra.value.clone());
     }
     if message.marks.edited {
         params.insert("IS_EDITED".to_owned(), json!("Y"));
@@ -161,18 +177,18 @@ fn chat_body(world: &World, chat: &Chat, recipient: u64) -> Value {
         "entityData1": "",
         "entityData2": "",
         "entityData3": "",
-        "entityId": "",
+        "entityId": chat.entity_id,
         "entityType": chat.entity_type,
         "extranet": has(|user| user.kind == UserKind::Extranet),
         "containsCollaber": has(|user| user.kind == UserKind::Collaber),
         "id": chat.id,
         "parentChatId": chat.parent,
-        "parentMessageId": 0,
+        "parentMessageId": chat.parent_message,
         "name": chat.title,
         "owner": chat.owner,
         "messageType": chat.letter.to_string(),
         "type": chat.kind,
-        "entityLink": { "type": "", "url": "", "id": "" },
+        "entityLink": entity_link(chat),
         "permissions": {
             "manageUsersAdd": "member",
             "manageUsersDelete": "manager",
@@ -192,7 +208,7 @@ fn chat_body(world: &World, chat: &Chat, recipient: u64) -> Value {
 }
 
 /// A person in camelCase; `[]` for the system, `{"id":n}` for a missing row.
-fn author(world: &World, id: u64) -> Value {
+pub(super) fn author(world: &World, id: u64) -> Value {
     if id == 0 {
         return json!([]);
     }

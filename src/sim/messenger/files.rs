@@ -144,6 +144,27 @@ pub struct File {
     pub message: Option<u64>,
     /// A picture or film that is shown as a plain file.
     pub as_file: bool,
+    /// A note that was spoken or filmed in the client.
+    pub note: Option<Note>,
+}
+
+/// A note that was recorded in the client and has no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Spoken.
+    Voice,
+    /// Filmed.
+    Video,
+}
+
+impl Note {
+    /// The name its file has.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Note::Voice => "voice.ogg",
+            Note::Video => "note.mp4",
+        }
+    }
 }
 
 impl File {
@@ -187,7 +208,8 @@ impl Disk {
         }
         let id = self.files.last_key_value().map_or(FIRST_ID, |(last, _)| last + 1);
         let NewFile { chat, name, content, author, at } = new;
-        let file = File { id, chat, name, content, author, at, message: None, as_file: false };
+        let (message, as_file, note) = (None, false, None);
+        let file = File { id, chat, name, content, author, at, message, as_file, note };
         self.files.insert(id, file);
         Some(id)
     }
@@ -229,6 +251,13 @@ impl Disk {
     pub fn mark_as_file(&mut self, id: u64) {
         if let Some(file) = self.files.get_mut(&id) {
             file.as_file = true;
+        }
+    }
+
+    /// A file is a note from now on.
+    pub fn mark_as_note(&mut self, id: u64, note: Note) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.note = Some(note);
         }
     }
 
@@ -313,9 +342,9 @@ pub fn object(world: &World, file: &File) -> Value {
             "title": file.name,
         },
         "mediaUrl": { "preview": { "250": preview } },
-        "isTranscribable": false,
-        "isVideoNote": false,
-        "isVoiceNote": false,
+        "isTranscribable": file.note.is_some(),
+        "isVideoNote": file.note == Some(Note::Video),
+        "isVoiceNote": file.note == Some(Note::Voice),
     })
 }
 

@@ -19,6 +19,7 @@ use super::message::sees;
 use super::message::shown_deleted;
 use super::message::shown_text;
 use super::message::shown_uuid;
+use super::scene_odd::STICKER;
 
 /// Default and largest page.
 const LIMIT_DEFAULT: i64 = 20;
@@ -110,7 +111,7 @@ fn select(
     (first, last): (Option<u64>, Option<u64>),
     limit: usize,
 ) -> (Vec<u64>, usize) {
-    let all = &chat.messages;
+    let all = chat.visible(user);
     if let Some(first) = first {
         let from = all.partition_point(|id| *id <= first);
         let mut page: Vec<u64> = all[from..].iter().take(limit).copied().collect();
@@ -126,8 +127,7 @@ fn select(
         return (all[..to].iter().rev().take(limit).copied().collect(), limit);
     }
     // The unread quirk (§4.2 rule 3).
-    let read_to = chat.read_to.get(&user).copied().unwrap_or(0);
-    let unread_from = all.partition_point(|id| *id <= read_to);
+    let unread_from = all.len() - chat.unread(user);
     let unread = all.len() - unread_from;
     if unread > limit {
         let after: Vec<u64> = all[unread_from..].iter().take(limit).copied().collect();
@@ -153,11 +153,15 @@ fn body(world: &World, message: &Message, chat: &Chat, user: u64) -> Value {
     if !likers.is_empty() {
         params.insert("LIKE".to_owned(), json!(likers));
     }
+    // How a sticker shows here is not recorded; the recent list tells of it (§5).
+    for extra in message.extras.iter().filter(|extra| extra.name != STICKER) {
+        params.insert(extra.name.to_owned(), extra.value.clone());
+    }
     // The one number that is a text here too.
     if let Some(origin) = message.marks.forwarded {
         params.insert("FORWARD_ID".to_owned(), json!([origin.to_string()]));
     }
-    let read_to = chat.read_to.get(&user).copied().unwrap_or(0);
+    let read_to = chat.read_to_of(user);
     // REPLY_ID is not in this method's list of parameters.
     json!({
         "id": message.id,

@@ -27,6 +27,8 @@ const RETENTION: Duration = Duration::from_secs(24 * 3600);
 const EMPTY_CACHE: Duration = Duration::from_secs(60);
 /// Largest page.
 const LIMIT_MAX: i64 = 1000;
+/// How long an event is held back that is to be overtaken, when nothing overtakes it (Q6).
+const HELD_MAX: Duration = Duration::from_secs(1);
 /// Rows kept of one user; a real table has no such bound, a test never reaches it.
 const ROWS_MAX: usize = 100_000;
 
@@ -78,7 +80,10 @@ pub struct EventLog {
     subscribed: BTreeSet<u64>,
     rows: HashMap<u64, VecDeque<Row>>,
     last_id: u64,
-    written: u64,
+    /// Events of each user so far, lost ones too: what the switches count.
+    written: HashMap<u64, u64>,
+    /// An event of a user that the next one overtakes, and when it is written at the latest.
+    held: HashMap<u64, (UnixMs, Row)>,
     empty: HashMap<u64, Empty>,
     queue: VecDeque<(UnixMs, Job)>,
 }
@@ -96,12 +101,32 @@ impl EventLog {
     /// Writes a row of any type and payload, so that a test can show the connector an event that
     /// the model does not make itself.
     pub fn write_any(&mut self, user: u64, kind: &'static str, at: UnixMs, data: Value) {
-        self.push(user, kind, at, data, &MessengerSwitches::default());
+        self.push(user, Row { id: 0, kind, at, data }, &MessengerSwitches::default());
     }
 
-    /// Rows of a user that nobody acknowledged.
+    /// Rows of a user that nobody acknowledged, with the one that is held back.
     pub fn pending(&self, user: u64) -> usize {
-        self.rows.get(&user).map_or(0, VecDeque::len)
+        self.rows.get(&user).map_or(0, VecDeque::len) + usize::from(self.held.contains_key(&user))
+    }
+
+    /// Deletes the rows of a user as if they had been acknowledged; how many there were.
+    pub(super) fn take_all(&mut self, user: u64) -> usize {
+        self.empty.remove(&user);
+        self.rows.remove(&user).map_or(0, |rows| rows.len())
+    }
+
+    /// See [`subscribe`].
+    pub(super) fn subscribe_user(&mut self, user: u64) {
+        self.subscribed.insert(user);
+    }
+
+    /// See [`unsubscribe`].
+    pub(super) fn unsubscribe_user(&mut self, user: u64, keeps: bool) {
+        self.subscribed.remove(&user);
+        if !keeps {
+            self.rows.remove(&user);
+            self.held.remove(&user);
+        }
     }
 
     /// Whether a user's events are written.
@@ -129,20 +154,56 @@ impl EventLog {
         self.queue.push_back((at, Job::Joined { chat, user }));
     }
 
-    fn push(
-        &mut self,
-        user: u64,
-        kind: &'static str,
-        at: UnixMs,
-        data: Value,
-        switches: &MessengerSwitches,
-    ) {
+    /// An event for a user, with what the switches let go wrong with it.
+    fn write(&mut self, user: u64, row: Row, now: UnixMs, switches: &MessengerSwitches) {
+        let fate = self.fate(user, switches);
+        if fate.lost {
+            return;
+        }
+        if fate.held && !self.held.contains_key(&user) {
+            self.held.insert(user, (now.plus(HELD_MAX), row));
+            return;
+        }
+        if fate.doubled {
+            self.push(user, row.clone(), switches);
+        }
+        self.push(user, row, switches);
+        if let Some((_, overtaken)) = self.held.remove(&user) {
+            self.push(user, overtaken, switches);
+        }
+    }
+
+    /// Which switches hit the next event of a user. Each counts to its n, but from another start, so
+    /// that with the same n they do not hit one event together.
+    fn fate(&mut self, user: u64, switches: &MessengerSwitches) -> Fate {
+        let count = self.written.entry(user).or_default();
+        *count += 1;
+        let hit = |n: u64, thirds: u64| n > 0 && *count % n == n * thirds / 3;
+        Fate {
+            lost: hit(switches.lose_every, 0),
+            doubled: hit(switches.double_every, 1),
+            held: hit(switches.invert_every, 2),
+        }
+    }
+
+    /// Writes what was held back for too long.
+    fn release(&mut self, now: UnixMs, switches: &MessengerSwitches) {
+        let due: Vec<u64> =
+            self.held.iter().filter(|(_, (until, _))| *until <= now).map(|(u, _)| *u).collect();
+        for user in due {
+            if let Some((_, row)) = self.held.remove(&user) {
+                self.push(user, row, switches);
+            }
+        }
+    }
+
+    fn push(&mut self, user: u64, row: Row, switches: &MessengerSwitches) {
         self.last_id = self.last_id.saturating_add(switches.gap.saturating_add(1));
         let rows = self.rows.entry(user).or_default();
         if rows.len() >= ROWS_MAX {
             rows.pop_front();
         }
-        rows.push_back(Row { id: self.last_id, kind, at, data });
+        rows.push_back(Row { id: self.last_id, ..row });
         // A new row clears the memory of "nothing there", unless it comes between the look that
         // found nothing and the remembering: then it takes the next row to clear it.
         match self.empty.get_mut(&user) {
@@ -152,6 +213,13 @@ impl EventLog {
             }
         }
     }
+}
+
+/// What the switches do to one event of one user.
+struct Fate {
+    lost: bool,
+    doubled: bool,
+    held: bool,
 }
 
 /// A message whose sender waited: written at once, and before what still waits in the queue.
@@ -174,6 +242,8 @@ pub fn catch_up(world: &mut World) {
     for (at, job) in due {
         write(world, at, &job);
     }
+    let Messenger { switches, log, .. } = &mut world.messenger;
+    log.release(now, switches);
 }
 
 fn write(world: &mut World, at: UnixMs, job: &Job) {
@@ -201,18 +271,11 @@ fn write(world: &mut World, at: UnixMs, job: &Job) {
         if !world.messenger.log.subscribed.contains(&user) {
             continue;
         }
-        world.messenger.log.written += 1;
-        let lose_every = world.messenger.switches.lose_every;
-        if lose_every > 0 && world.messenger.log.written.is_multiple_of(lose_every) {
-            continue;
-        }
         // The payload is a snapshot of the moment of writing (§3.3).
         let Some(data) = payload(world, job, user) else { continue };
+        let now = world.now();
         let Messenger { switches, log, .. } = &mut world.messenger;
-        if switches.double_every > 0 && log.written.is_multiple_of(switches.double_every) {
-            log.push(user, kind, at, data.clone(), switches);
-        }
-        log.push(user, kind, at, data, switches);
+        log.write(user, Row { id: 0, kind, at, data }, now, switches);
     }
 }
 
@@ -250,17 +313,15 @@ fn message_recipients(world: &World, message: u64) -> Vec<u64> {
 
 /// `im.v2.Event.subscribe`: per user, idempotent.
 pub fn subscribe(context: &mut Context<'_>) -> Reply {
-    context.world.messenger.log.subscribed.insert(context.user);
+    context.world.messenger.log.subscribe_user(context.user);
     Reply::from(json!(true))
 }
 
 /// `im.v2.Event.unsubscribe`: pending events go at once, unless the documentation is right.
 pub fn unsubscribe(context: &mut Context<'_>) -> Reply {
     let messenger = &mut context.world.messenger;
-    messenger.log.subscribed.remove(&context.user);
-    if !messenger.switches.unsubscribe_keeps {
-        messenger.log.rows.remove(&context.user);
-    }
+    let keeps = messenger.switches.unsubscribe_keeps;
+    messenger.log.unsubscribe_user(context.user, keeps);
     Reply::from(json!(true))
 }
 

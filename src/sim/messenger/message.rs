@@ -14,6 +14,7 @@ use super::super::people::UserKind;
 use super::super::php;
 use super::super::world::World;
 use super::Claim;
+use super::Extra;
 use super::Message;
 use super::change::Marks;
 use super::files;
@@ -30,8 +31,6 @@ const CLAIM_LIFE: Duration = Duration::from_secs(3600);
 const UUID_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
 /// UUIDs beyond which old ones are purged.
 const PURGE_ABOVE: usize = 50_000;
-/// First message id of a fresh portal.
-const FIRST_ID: u64 = 70_001;
 
 /// What to add.
 pub struct NewMessage {
@@ -56,6 +55,8 @@ pub struct Attached {
     pub files: Vec<u64>,
     /// The caller waits for the background job too.
     pub wait: bool,
+    /// See [`Extra`].
+    pub extras: Vec<Extra>,
 }
 
 /// `im.message.add`.
@@ -213,11 +214,11 @@ pub fn store_with(
         save(&new.text, &|user| author == 0 || sees(world, author, user));
     let mut files = attached.files;
     files.extend(files::copy_named(world, author, new.chat, &named));
-    if text.is_empty() && files.is_empty() {
+    if text.is_empty() && files.is_empty() && attached.extras.is_empty() {
         return Err(RestError::bad("EMPTY_MESSAGE", "Message is empty"));
     }
     let messenger = &mut world.messenger;
-    let id = messenger.last_message().map_or(FIRST_ID, |last| last + 1);
+    let id = messenger.next_message();
     let delay = if attached.wait { Duration::ZERO } else { messenger.switches.background };
     let background = now.plus(delay);
     messenger.disk.publish(&files, id);
@@ -228,7 +229,6 @@ pub fn store_with(
     }
     if let Some(chat) = messenger.chats.get_mut(&new.chat) {
         chat.messages.push(id);
-        chat.read_to.insert(author, id);
     }
     let message = Message {
         id,
@@ -242,8 +242,12 @@ pub fn store_with(
         files,
         system: author == 0,
         code: new.code,
+        extras: attached.extras,
     };
     messenger.messages.insert(id, message);
+    messenger.touch(new.chat, now);
+    // Whoever sends has read up to there (b24: messenger §12).
+    messenger.read_up_to(new.chat, author, id, now);
     messenger.typing.end(new.chat, author);
     if attached.wait {
         log::message_written(world, id, background);
@@ -298,7 +302,7 @@ pub fn shown_uuid<'a>(world: &World, message: &'a Message) -> Option<&'a str> {
 /// for it (b24: messenger §4.2).
 pub fn shown_deleted(message: &Message) -> bool {
     let empty = message.text.is_empty() || message.text == "0";
-    message.marks.deleted || (message.files.is_empty() && empty)
+    message.marks.deleted || (message.files.is_empty() && message.extras.is_empty() && empty)
 }
 
 /// The text as readers get it.

@@ -5,9 +5,12 @@
 
 pub mod change;
 pub mod commit;
+pub mod context;
+pub mod dialog;
 pub mod disk;
 pub mod event;
 pub mod files;
+pub mod foreign;
 pub mod history;
 pub mod log;
 pub mod members;
@@ -18,6 +21,8 @@ pub mod recent;
 pub mod save;
 pub mod scene;
 pub mod scene_files;
+pub mod scene_odd;
+pub mod seen;
 pub mod typing;
 pub mod upload;
 
@@ -25,6 +30,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::call::Context;
 use super::call::Reply;
@@ -55,14 +62,26 @@ pub struct Chat {
     pub members: BTreeSet<u64>,
     /// `LINES` for an Open Line, else mostly empty.
     pub entity_type: String,
+    /// Number of the entity the chat belongs to, such as a task's; mostly empty.
+    pub entity_id: String,
+    /// Address of that entity; mostly empty.
+    pub entity_url: String,
     /// Input is switched off.
     pub silent: bool,
     /// Messages in order.
     pub messages: Vec<u64>,
     /// Up to where each member has read.
     pub read_to: HashMap<u64, u64>,
+    /// When each member read last.
+    pub read_at: HashMap<u64, UnixMs>,
+    /// When something last changed for everybody who has the chat in his list.
+    pub touched: UnixMs,
+    /// The first message that a member sees who joined with the history hidden.
+    pub start: HashMap<u64, u64>,
     /// The chat above a comment thread.
     pub parent: u64,
+    /// The post a comment thread is about.
+    pub parent_message: u64,
 }
 
 /// A message as it is stored.
@@ -90,6 +109,17 @@ pub struct Message {
     pub system: bool,
     /// `params.CODE` of a notice, such as `CHAT_JOIN`.
     pub code: Option<&'static str>,
+    /// What else it carries: a sticker, a rich block, a keyboard.
+    pub extras: Vec<Extra>,
+}
+
+/// A parameter of a message that the model only passes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extra {
+    /// Its name: `STICKER_PARAMS`, `ATTACH`, `KEYBOARD` and so on.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Value,
 }
 
 /// A claimed UUID (b24: messenger §6.2).
@@ -105,15 +135,19 @@ struct Claim {
 pub struct MessengerSwitches {
     /// How long after the sender's answer its background job runs: links the UUID, writes events.
     pub background: Duration,
-    /// Every n-th event is never written; zero for none.
+    /// Every n-th event of a user is never written; zero for none. With the same n the three
+    /// switches of this kind hit different events (but for an n below 3).
     pub lose_every: u64,
-    /// Every n-th event is written twice, under two ids; zero for none.
+    /// Every n-th event of a user is written twice, under two ids; zero for none.
     pub double_every: u64,
+    /// Every n-th event of a user is written after the next one, as with two senders at once, or
+    /// after a second when none comes; zero for none.
+    pub invert_every: u64,
     /// The first row written while "no events" is remembered does not clear that memory: the race
     /// of b24 messenger §3.2 item 9, which hides it from calls without an offset for a minute or
     /// until the next row.
     pub empty_race: bool,
-    /// Neighbouring events of different messages are written in inverted order.
+    /// Events that are written at one moment are inverted by pairs, for everybody alike.
     pub invert: bool,
     /// Ids that are skipped between two events.
     pub gap: u64,
@@ -146,6 +180,7 @@ impl Default for MessengerSwitches {
             background: Duration::from_millis(50),
             lose_every: 0,
             double_every: 0,
+            invert_every: 0,
             empty_race: false,
             invert: false,
             gap: 2,
@@ -196,6 +231,9 @@ pub fn scopes(world: &World, method: &str) -> Option<Scopes> {
         "im.message.update" | "im.message.delete" | "im.message.like" => Some(IM),
         "im.v2.chat.message.reaction.add" | "im.v2.chat.message.reaction.delete" => Some(IM),
         "im.dialog.writing" | "im.dialog.users.list" => Some(IM),
+        "im.dialog.get" | "im.dialog.read" | "im.recent.get" => Some(IM),
+        // Only hidden from the list of methods (§1 item 12).
+        "im.dialog.context.get" => Some(IM),
         _ => None,
     }
 }
@@ -223,7 +261,11 @@ pub fn call(context: &mut Context<'_>, method: &str, params: &Params) -> Result<
         "im.dialog.writing" => typing::writing(context, params),
         "im.dialog.users.list" => members::list(context, params),
         "im.dialog.messages.get" => history::get(context, params),
+        "im.dialog.get" => dialog::get(context, params),
+        "im.dialog.read" => seen::read(context, params),
+        "im.dialog.context.get" => context::get(context, params),
         "im.recent.list" => Ok(recent::list(context, params)),
+        "im.recent.get" => Ok(recent::get(context, params)),
         _ => Err(RestError::method_not_found()),
     }
 }
@@ -259,10 +301,16 @@ impl Messenger {
             owner,
             members,
             entity_type: entity_type.to_owned(),
+            entity_id: String::new(),
+            entity_url: String::new(),
             silent: false,
             messages: Vec::new(),
             read_to: HashMap::new(),
+            read_at: HashMap::new(),
+            touched: UnixMs::default(),
+            start: HashMap::new(),
             parent: 0,
+            parent_message: 0,
         };
         self.chats.insert(id, chat);
         id

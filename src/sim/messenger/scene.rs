@@ -124,6 +124,18 @@ impl Portal {
         world.tell_joined(chat, by, &BTreeSet::from([user]));
     }
 
+    /// Somebody adds a person to a chat and hides what was said before.
+    pub fn join_hiding_history(&self, chat: u64, by: u64, user: u64) {
+        {
+            let mut world = self.world();
+            let next = world.messenger.next_message();
+            if let Some(chat) = world.messenger.chats.get_mut(&chat) {
+                chat.start.insert(user, next);
+            }
+        }
+        self.join(chat, by, user);
+    }
+
     /// Somebody writes to a person.
     ///
     /// # Errors
@@ -222,11 +234,22 @@ impl Portal {
 
     /// Somebody looks at a chat and so reads all of it.
     pub fn view(&self, user: u64, chat: u64) {
-        if let Some(chat) = self.world().messenger.chats.get_mut(&chat)
-            && let Some(last) = chat.messages.last()
-        {
-            chat.read_to.insert(user, *last);
+        let mut world = self.world();
+        let now = world.now();
+        let last = world.messenger.chats.get(&chat).and_then(|chat| chat.messages.last().copied());
+        if let Some(last) = last {
+            world.messenger.read_up_to(chat, user, last, now);
         }
+    }
+
+    /// Up to which message a person has read a chat; 0 for nothing.
+    pub fn read_to(&self, chat: u64, user: u64) -> u64 {
+        self.world().messenger.read_to(chat, user)
+    }
+
+    /// Who but its author has seen a message.
+    pub fn viewers(&self, message: u64) -> Vec<u64> {
+        self.world().messenger.viewers(message)
     }
 
     /// Who is shown as typing in a chat now.

@@ -96,6 +96,6 @@ impl Portal {
         let files = files.iter().map(put).collect();
         let (text, uuid) = (text.to_owned(), Some(random_uuid()));
         let new = NewMessage { chat, author, text, uuid, reply_to: None, code: None };
-        store_with(&mut world, at, new, Attached { files, wait: false })
+        store_with(&mut world, at, new, Attached { files, ..Attached::default() })
     }
 }

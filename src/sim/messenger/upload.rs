@@ -53,7 +53,7 @@ pub fn upload(context: &mut Context<'_>, params: &Params) -> Result<Reply, RestE
     let id = context.world.messenger.disk.add_unique(new);
     let text = php::text(field("message"));
     let new = NewMessage { chat, author, text, uuid: None, reply_to: None, code: None };
-    let attached = Attached { files: vec![id], wait: true };
+    let attached = Attached { files: vec![id], wait: true, ..Attached::default() };
     let sent = message::may_write(context, chat)
         .and_then(|()| message::store_with(context.world, now, new, attached));
     let Ok(message) = sent else {

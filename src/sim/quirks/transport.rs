@@ -219,6 +219,7 @@ pub const TRANSPORT: &[Quirk] = &[
             "departments_have_string_ids_and_a_root_without_parent",
             "departments_come_in_tree_order_without_inactive_branches",
             "department_filters_work_in_capitals_only",
+            "departments_change_vanish_and_keep_a_head_who_left",
         ],
     ),
     modelled(
@@ -230,6 +231,8 @@ pub const TRANSPORT: &[Quirk] = &[
             "bots_and_other_strangers_are_never_returned",
             "who_sees_whom_depends_on_the_caller",
             "filters_take_any_case_operators_and_ignore_unknown_fields",
+            "changes_of_people_show_at_the_next_look",
+            "outsiders_say_so_in_their_type",
         ],
     ),
     modelled(

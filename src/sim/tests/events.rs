@@ -229,6 +229,70 @@ fn events_can_be_lost_doubled_and_inverted() {
 }
 
 #[test]
+fn loss_doubling_and_inversion_of_one_rate_hit_different_events() {
+    let talk = Talk::open();
+    talk.subscribe(MIRA);
+    talk.switch(|switches| {
+        (switches.lose_every, switches.double_every, switches.invert_every) = (20, 20, 20);
+    });
+    // Another user's events are counted apart.
+    talk.subscribe(OLAF);
+    let written: Vec<u64> = (0..40).map(|n| talk.write(&n.to_string())).collect();
+    let mut expected = Vec::new();
+    for twenty in written.chunks(20) {
+        expected.extend_from_slice(&twenty[..6]);
+        expected.extend([twenty[5]]);
+        expected.extend_from_slice(&twenty[6..12]);
+        expected.extend([twenty[13], twenty[12]]);
+        expected.extend_from_slice(&twenty[14..19]);
+    }
+    let page = talk.events(json!({"limit": 1000}));
+    assert_eq!(messages(&page), expected, "one of twenty doubled, one overtaken, one lost");
+    assert!(event_ids(&page).is_sorted());
+    let his = talk.call(OLAF, "im.v2.Event.get", json!({"limit": 1000})).result();
+    assert_eq!(messages(&his), expected);
+}
+
+#[test]
+fn overtaken_event_is_written_after_a_second_when_nothing_overtakes_it() {
+    let talk = Talk::open();
+    talk.subscribe(MIRA);
+    talk.switch(|switches| switches.invert_every = 1);
+    let only = talk.write("held back");
+    assert_eq!(talk.events(json!({}))["events"], json!([]));
+    assert_eq!(talk.portal().world().messenger.log.pending(MIRA), 1, "it is on its way");
+    talk.advance(1);
+    assert_eq!(messages(&talk.events(json!({}))), [only]);
+    let read = talk.events(json!({}))["nextOffset"].clone();
+    let two = [talk.write("overtaken"), talk.write("overtakes")];
+    let page = talk.events(json!({ "offset": read }));
+    assert_eq!(messages(&page), [two[1], two[0]], "also when each is written at its own time");
+}
+
+#[test]
+fn other_applications_take_events_and_the_subscription_away() {
+    let talk = Talk::open();
+    talk.portal().subscribe_foreign(MIRA);
+    talk.write("one");
+    let two = talk.write("two");
+    let page = talk.events(json!({}));
+    assert_eq!(talk.portal().steal_events(MIRA), 2);
+    assert_eq!(talk.portal().steal_events(MIRA), 0);
+    assert_eq!(talk.events(json!({ "offset": page["nextOffset"] }))["events"], json!([]));
+    let three = talk.write("three");
+    assert!(three > two);
+    assert_eq!(messages(&talk.events(json!({}))), [three]);
+    talk.portal().unsubscribe_foreign(MIRA);
+    talk.write("four");
+    assert_eq!(talk.events(json!({}))["events"], json!([]), "and what was pending went, too");
+    talk.subscribe(MIRA);
+    talk.switch(|switches| switches.unsubscribe_keeps = true);
+    let five = talk.write("five");
+    talk.portal().unsubscribe_foreign(MIRA);
+    assert_eq!(messages(&talk.events(json!({}))), [five]);
+}
+
+#[test]
 fn notes_to_oneself_are_written_twice() {
     let talk = Talk::open();
     talk.subscribe(MIRA);

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::http;
+use super::try_http;
 use crate::base::crypto;
 use crate::sim::Fault;
 use crate::sim::Gateway;
@@ -92,6 +93,54 @@ fn secret_can_be_asked_for_as_an_hmac_of_the_body() {
     assert_eq!(post(&gateway, INBOUND, SECRET, "k", &body).status, 401, "the secret itself");
     assert_eq!(post(&gateway, INBOUND, &mac, "k", &format!("{body} ")).status, 401);
     assert_eq!(post(&gateway, INBOUND, &mac, "k", &body).status, 202);
+}
+
+#[test]
+fn every_nth_post_fails_in_the_next_of_three_ways() {
+    let network = Network::new();
+    let gateway = gateway(&network, false);
+    gateway.fail_every(10);
+    let secret = format!("X-AIHummer-Inbound-Secret: {SECRET}");
+    let url = format!("{}{INBOUND}", gateway.url());
+    let status = |n: u64| {
+        let body = message(&n.to_string()).to_string();
+        let json = "Content-Type: application/json";
+        try_http("POST", &url, &[json, &secret], body.as_bytes()).map(|answer| answer.status)
+    };
+    let told: Vec<Option<u16>> = (1..=60).map(status).collect();
+    for (n, status) in (1..).zip(&told) {
+        let expected = match n {
+            10 | 40 => Some(503),
+            20 | 30 | 50 | 60 => None,
+            _ => Some(202),
+        };
+        assert_eq!(*status, expected, "{n}");
+    }
+    let taken: Vec<String> = gateway.inbound().into_iter().map(|inbound| inbound.text).collect();
+    let acted = (1..=60).filter(|n| ![10, 20, 40, 50].contains(n)).map(|n: u64| n.to_string());
+    assert_eq!(taken, acted.collect::<Vec<_>>(), "30 and 60 were taken, and nobody was told");
+    network.clear_plan();
+    assert!((61..=90).all(|n| status(n) == Some(202)));
+    gateway.fail_every(0);
+    assert!((91..=99).all(|n| status(n) == Some(202)), "none");
+}
+
+#[test]
+fn texts_can_be_refused_by_what_they_contain() {
+    let network = Network::new();
+    let gateway = gateway(&network, false);
+    gateway.refuse_texts("poison", 422, "invalid");
+    gateway.refuse_texts("flood", 429, "rate_limited");
+    let send = |text: &str| post(&gateway, INBOUND, SECRET, "k", &message(text).to_string());
+    for _ in 0..2 {
+        assert_eq!(code(&send("a poisonous text")), (422, "invalid".to_owned()));
+    }
+    assert_eq!(code(&send("flood")), (429, "rate_limited".to_owned()));
+    assert_eq!(send("harmless").status, 202);
+    gateway.accept_all();
+    assert_eq!(send("a poisonous text").status, 202);
+    let taken: Vec<String> = gateway.inbound().into_iter().map(|inbound| inbound.text).collect();
+    assert_eq!(taken, ["harmless", "a poisonous text"]);
 }
 
 /// A connector that answers Deliver with these, the last one again and again, and remembers.

@@ -188,3 +188,38 @@ fn reading_by_rest_shows_nobody_as_online() {
     let user = talk.call(OLAF, "im.user.get", json!({"ID": MIRA})).result();
     assert_eq!((&user["last_activity_date"], &user["status"]), (&json!(false), &json!("offline")));
 }
+
+#[test]
+fn who_joined_with_the_history_hidden_sees_what_came_after() {
+    let talk = Talk::open();
+    let third = talk.portal().add_user(User::employee("Tim", "Third").in_departments(&[1]));
+    let chat = talk.portal().add_chat("Old", OLAF, &[third]);
+    let before: Vec<u64> =
+        (0..3).map(|_| talk.portal().say(OLAF, chat, "secret").expect("says")).collect();
+    talk.portal().join_hiding_history(chat, OLAF, MIRA);
+    let after: Vec<u64> =
+        (0..3).map(|_| talk.portal().say(OLAF, chat, "open").expect("says")).collect();
+    let notice = after[0] - 1;
+    let visible = [&[notice][..], &after].concat();
+    let named = format!("chat{chat}");
+    let by = |name: &str, id: u64| talk.read(json!({"DIALOG_ID": named, name: id, "LIMIT": 50}));
+    for id in [0, before[0], notice - 1] {
+        assert_eq!(by("FIRST_ID", id), visible, "from the first one that is hers");
+    }
+    assert_eq!(by("FIRST_ID", after[0]), after[1..]);
+    assert_eq!(by("LAST_ID", 0), reversed(&visible), "and no further back");
+    assert_eq!(by("LAST_ID", after[0]), [notice]);
+    assert!(by("LAST_ID", notice).is_empty());
+    assert_eq!(talk.read(json!({"DIALOG_ID": named})).len(), 4, "counters begin there, too");
+    let context = |id| {
+        let params = json!({"MESSAGE_ID": id, "RANGE": 50});
+        ids(&talk.call(MIRA, "im.dialog.context.get", params).result())
+    };
+    assert_eq!(context(after[1]), visible);
+    assert_eq!(context(before[2]), visible, "without the one that was asked for");
+    let dialog = talk.call(MIRA, "im.dialog.get", json!({"DIALOG_ID": named})).result();
+    assert_eq!((&dialog["message_count"], &dialog["unread_id"]), (&json!(4), &json!(notice)));
+    let his = json!({"DIALOG_ID": named, "FIRST_ID": 0, "LIMIT": 50});
+    let his = talk.call(third, "im.dialog.messages.get", his).result();
+    assert_eq!(ids(&his).len(), 8, "nothing is hidden from others");
+}

@@ -4,6 +4,7 @@
 
 mod batch;
 mod changes;
+mod context;
 mod dialog;
 mod envelope;
 mod events;
@@ -15,11 +16,13 @@ mod history;
 mod limits;
 mod messages;
 mod oauth;
+mod odd;
 mod org;
 mod quirks;
 mod reactions;
 mod recent;
 mod rest;
+mod seen;
 mod strange;
 mod users;
 

@@ -216,3 +216,34 @@ fn dismissed_user_is_inactive_everywhere() {
     let bobs = office.token_of(bob);
     assert_eq!(office.call_with(&bobs, "profile", json!({})).error(), "authorization_error");
 }
+
+#[test]
+fn departments_change_vanish_and_keep_a_head_who_left() {
+    let office = Office::open();
+    let head = office.portal.add_user(User::employee("Hed", "Head").in_departments(&[1]));
+    let sales = office.portal.add_department("Sales", None);
+    let team = office.portal.add_department("Team", Some(sales));
+    let other = office.portal.add_department("Other", None);
+    let rows = || office.call("department.get", json!({})).result();
+    let named = |id: u64| {
+        let rows = rows();
+        let found =
+            rows.as_array().into_iter().flatten().find(|row| row["ID"] == json!(id.to_string()));
+        found.cloned().unwrap_or_default()
+    };
+    {
+        let mut world = office.portal.world();
+        let department = world.departments.get_mut(&team).expect("there");
+        department.head = Some(head);
+        department.name = "Crew".to_owned();
+        department.parent = Some(other);
+    }
+    office.portal.dismiss(head);
+    let crew = named(team);
+    assert_eq!((&crew["NAME"], &crew["PARENT"]), (&json!("Crew"), &json!(other.to_string())));
+    assert_eq!(crew["UF_HEAD"], json!(head.to_string()), "nobody cleans up");
+    office.portal.world().departments.get_mut(&sales).expect("there").active = false;
+    assert_eq!(named(sales), Value::Null);
+    office.portal.world().departments.remove(&other);
+    assert_eq!(ids(&rows()), ["1"], "a branch without its parent is not shown");
+}

@@ -154,3 +154,54 @@ fn user_without_departments_shows_it_in_three_ways() {
     assert_eq!(shown(NoDepartments::False), Some(json!(false)));
     assert_eq!(shown(NoDepartments::Absent), None);
 }
+
+#[test]
+fn changes_of_people_show_at_the_next_look() {
+    let office = Office::open();
+    let sales = office.portal.add_department("Sales", None);
+    let team = office.portal.add_department("Team", Some(sales));
+    let bob = office.portal.add_user(User::employee("Bob", "Bauer").in_departments(&[sales]));
+    let row = |id: u64| office.call("user.get", json!({"ID": id})).result()[0].clone();
+    let classic = |id: u64| office.call("im.user.get", json!({"ID": id})).result();
+    let change = |id: u64, change: fn(&mut User, u64)| {
+        change(office.portal.world().users.get_mut(&id).expect("there"), team);
+    };
+    change(bob, |user, team| {
+        user.departments = vec![team, 1];
+        user.last_name = "Maurer".to_owned();
+    });
+    assert_eq!(row(bob)["UF_DEPARTMENT"], json!([team, 1]), "moved");
+    assert_eq!(classic(bob)["departments"], json!([team, 1]));
+    assert_eq!(
+        (&row(bob)["LAST_NAME"], &classic(bob)["name"]),
+        (&json!("Maurer"), &json!("Bob Maurer"))
+    );
+    office.portal.dismiss(bob);
+    assert_eq!((&row(bob)["ACTIVE"], &classic(bob)["active"]), (&json!(false), &json!(false)));
+    for active in [json!(true), json!("Y"), json!(1), json!("true")] {
+        assert_eq!(ids(&office, json!({"FILTER": {"ACTIVE": active}})), [101], "{active}");
+    }
+    assert_eq!(ids(&office, json!({"FILTER": {"ID": [bob, 101], "ACTIVE": false}})), [bob]);
+    change(bob, |user, _| user.active = true);
+    // A department that vanished goes on standing with its people; those without any are not seen.
+    office.portal.world().departments.remove(&team);
+    assert_eq!(row(bob)["UF_DEPARTMENT"], json!([team, 1]));
+    change(bob, |user, _| user.departments.clear());
+    assert_eq!(ids(&office, json!({})), [101]);
+    change(bob, |user, _| user.kind = UserKind::Bot);
+    assert_eq!((ids(&office, json!({"ID": bob})), &classic(bob)["bot"]), (vec![], &json!(true)));
+}
+
+#[test]
+fn outsiders_say_so_in_their_type() {
+    let office = Office::open();
+    for kind in [UserKind::Extranet, UserKind::Collaber] {
+        let guest = office.portal.add_user(User::of_kind(kind, "Guy", "Est").in_groups(&[7]));
+        let token = office.token_of(guest);
+        let rows = office.call_with(&token, "user.get", json!({"ID": guest})).result();
+        let word = if kind == UserKind::Extranet { "extranet" } else { "collaber" };
+        assert_eq!(rows[0]["USER_TYPE"], json!(word));
+        assert_eq!(ids_as(&office, &token, json!({"USER_TYPE": "employee"})), [0_u64; 0]);
+    }
+    assert_eq!(ids(&office, json!({"USER_TYPE": "employee"})), [101]);
+}

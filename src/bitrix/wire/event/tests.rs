@@ -132,7 +132,7 @@ fn one_odd_event_does_not_block_its_page() {
     emptied["message"]["params"]["IS_DELETED"] = json!("Y");
     assert_eq!(read(emptied), EventKind::Other);
     for odd in [json!(null), json!([]), json!({"message": "x"}), json!({"message": {"text": 1}})] {
-        assert_eq!(read(odd), EventKind::Undecodable);
+        assert!(matches!(read(odd), EventKind::Undecodable(_)));
     }
     let good = json!({"eventId": "9", "type": "ONIMV2MESSAGEADD", "data": data()});
     let events = json!([1, {"type": "ONIMV2JOINCHAT", "data": 5}, {"eventId": 8}, good]);
@@ -140,6 +140,37 @@ fn one_odd_event_does_not_block_its_page() {
     assert_eq!(page.events.len(), 4);
     assert!(matches!(page.events[3].kind, EventKind::Added(_)));
     assert_eq!(page.events[3].id.map(|id| id.0), Some(9));
+}
+
+#[test]
+fn changes_and_deletions_are_read() {
+    let of = |kind: &str, data: Value| {
+        let event = json!({"eventId": 5, "type": kind, "data": data});
+        page(json!([event])).events.remove(0).kind
+    };
+    let EventKind::Updated(updated) = of("ONIMV2MESSAGEUPDATE", data()) else { panic!() };
+    assert_eq!(updated.id, MessageId(70412));
+    let gone = EventKind::Deleted(MessageId(70412));
+    let left = json!({"message": {"id": 70412}, "chat": {}, "user": []});
+    assert_eq!(of("ONIMV2MESSAGEUPDATE", left), gone);
+    let mut emptied = data();
+    emptied["message"]["params"] = json!({"IS_DELETED": "Y"});
+    assert_eq!(of("ONIMV2MESSAGEUPDATE", emptied), gone);
+    assert_eq!(of("ONIMV2MESSAGEDELETE", json!({"messageId": "70412", "chat": {}})), gone);
+    for odd in [json!(null), json!({}), json!({"messageId": "x"})] {
+        assert!(matches!(of("ONIMV2MESSAGEDELETE", odd), EventKind::Undecodable(_)));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_as_it_came_and_not_without_bound() {
+    let kept = |value: Value| match page(json!([value])).events.remove(0).kind {
+        EventKind::Undecodable(raw) => raw,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kept(json!({"eventId": 8})), r#"{"eventId":8}"#);
+    let long = kept(json!({ "data": "é".repeat(super::RAW_BYTES_MAX) }));
+    assert!(long.len() <= super::RAW_BYTES_MAX && long.len() > super::RAW_BYTES_MAX - 4);
 }
 
 #[test]
@@ -151,4 +182,6 @@ fn an_offset_may_be_absent() {
     }
     assert!(EventPage::read(&json!([])).is_none());
     assert!(EventPage::read(&json!({"events": {}})).is_none());
+    let mapped = json!({"events": {"3": {"eventId": 7, "type": "ONIMV2JOINCHAT"}}});
+    assert_eq!(EventPage::read(&mapped).expect("a page").events.len(), 1);
 }
