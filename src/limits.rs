@@ -462,7 +462,9 @@ pub const REPLY_LOOKS_MAX: u32 = 5;
 pub const QUARANTINE_ROWS_MAX: i64 = 1000;
 /// Dialogs of the recent list asked for at once; the portal gives no more (b24: messenger §4.1).
 pub const RECENT_PAGE: usize = 200;
-/// How long after the last message to or from an agent it counts as in conversation.
+/// How long after the last message to or from an agent it counts as in conversation. From then on
+/// its poll interval grows in proportion to the silence, up to that of an idle one: whoever was
+/// silent for six minutes is expected back in minutes, not in a second.
 pub const CONVERSATION_LASTS: Duration = Duration::from_secs(180);
 /// First delay of an agent whose polling failed; never below its interval in conversation.
 pub const POLL_RETRY_FIRST: Duration = Duration::from_millis(200);

@@ -11,6 +11,9 @@ use crate::inbound::timetable::Timetable;
 use crate::inbound::timetable::Turn;
 use crate::limits;
 
+/// The timetable against a portal that takes so many calls a second, in virtual time.
+mod supply;
+
 const ACTIVE: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(10);
 const QUIET: Turn = Turn { talk: false, more: false };
@@ -111,13 +114,42 @@ fn conversation_is_polled_often_and_ends() {
     assert_eq!(wait(&mut table, now), ACTIVE);
     table.done(&mira, QUIET, now);
     assert_eq!(wait(&mut table, now), ACTIVE);
-    let later = now + limits::CONVERSATION_LASTS;
+    let later = now + limits::CONVERSATION_LASTS * 10;
     table.done(&mira, QUIET, later);
     assert_eq!(wait(&mut table, later), IDLE);
     table.nudge(&mira, later);
-    take(&mut table, later);
-    table.done(&mira, QUIET, later);
-    assert_eq!(wait(&mut table, later), ACTIVE);
+    assert_eq!(wait(&mut table, later), ACTIVE, "nudges make it no more eager than a conversation");
+    take(&mut table, later + ACTIVE);
+    table.done(&mira, QUIET, later + ACTIVE);
+    assert_eq!(wait(&mut table, later + ACTIVE), ACTIVE);
+    table.nudge(&mira, later + IDLE);
+    take(&mut table, later + IDLE);
+}
+
+#[test]
+fn the_interval_grows_with_the_silence_from_active_to_idle() {
+    let start = Instant::now();
+    let mut table = table(&["mira"], start);
+    let mira = name("mira");
+    table.done(&mira, TALK, start);
+    let mut intervals = Vec::new();
+    for second in 0..3600 {
+        let now = start + Duration::from_secs(second);
+        table.done(&mira, QUIET, now);
+        intervals.push(wait(&mut table, now));
+    }
+    assert!(intervals.is_sorted());
+    // Minutes of silence, and the interval.
+    for (minutes, seconds) in [(0, 1), (3, 1), (6, 2), (15, 5), (30, 10), (59, 10)] {
+        assert_eq!(intervals[minutes * 60], Duration::from_secs(seconds), "{minutes}");
+    }
+    table.done(&mira, TALK, start + Duration::from_secs(3600));
+    assert_eq!(wait(&mut table, start + Duration::from_secs(3600)), ACTIVE);
+
+    let mut strange = Timetable::new(IDLE, ACTIVE);
+    strange.set_agents(&agents(&["mira"]), start);
+    strange.done(&mira, QUIET, start);
+    assert_eq!(wait(&mut strange, start), IDLE, "idle is never more often than active");
 }
 
 #[test]
@@ -173,7 +205,7 @@ fn portal_without_event_log_is_probed_daily_or_when_asked() {
     assert!(take(&mut table, tomorrow).subscribe);
     table.unsupported(&mira, tomorrow);
     table.nudge(&mira, tomorrow);
-    assert!(take(&mut table, tomorrow).subscribe);
+    assert!(take(&mut table, tomorrow + ACTIVE).subscribe);
 }
 
 #[test]
