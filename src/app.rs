@@ -104,6 +104,7 @@ fn stop(running: Running) {
             transport.shutdown();
         }
         drop(flows.refresh);
+        drop(flows.reading);
     }
     deliver.stop();
     consent.stop();

@@ -9,7 +9,6 @@
 mod base;
 mod limits;
 
-mod directory;
 mod domain;
 mod markup;
 
@@ -20,6 +19,7 @@ mod store;
 mod vault;
 
 mod agents;
+mod directory;
 
 mod inbound;
 mod outbound;

@@ -251,6 +251,30 @@ pub const CONSENT_PAGE_MAX: Duration = Duration::from_secs(60);
 /// repeated.
 pub const CONSENT_CODE_LIFETIME: Duration = Duration::from_secs(30);
 
+// ---- directory (directory/) --------------------------------------------------------------------
+
+/// How often the company's structure is read at most: how late a move between departments, a new
+/// head or a dismissal is noticed.
+pub const DIRECTORY_EVERY: Duration = Duration::from_secs(600);
+/// And how much longer for each call that this took, so that a big company costs no more than a
+/// twentieth of the slower rate of 2 calls a second.
+pub const DIRECTORY_EVERY_CALL: Duration = Duration::from_secs(10);
+/// How long a structure is believed when it cannot be read anew. After that nobody may whom the rule
+/// needs it for: a day is longer than trouble lasts, and shorter than a dismissed person should talk.
+pub const DIRECTORY_FRESH_MAX: Duration = Duration::from_secs(24 * 3600);
+/// First delay after the structure could not be read.
+pub const DIRECTORY_RETRY_FIRST: Duration = Duration::from_secs(5);
+/// Longest delay of those.
+pub const DIRECTORY_RETRY_MOST: Duration = Duration::from_secs(600);
+/// Pages of each list that are read at most: 100,000 people, which no portal has.
+pub const DIRECTORY_PAGES_MAX: usize = 2000;
+/// People asked for in one call; a page of the portal's list.
+pub const DIRECTORY_ASKED_MAX: usize = 50;
+/// How long somebody whom the portal does not show is not asked for again.
+pub const DIRECTORY_ABSENT_KEPT: Duration = Duration::from_secs(300);
+/// People of whom that is remembered.
+pub const DIRECTORY_ABSENT_MAX: usize = 1024;
+
 // ---- deliveries (outbound/) -------------------------------------------------------------------
 
 /// Unfinished deliveries in all; one more is refused as exhausted. The schedule keeps an index of

@@ -26,6 +26,7 @@ use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
+use crate::directory;
 use crate::directory::Directory;
 use crate::domain::ids::AgentName;
 use crate::gateway::Gateway;
@@ -76,6 +77,8 @@ pub(super) struct Flows {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) refresh: Refresh,
+    pub(super) reading: directory::Refresh,
+    pub(super) directory: Arc<Directory>,
     pub(super) consents: Arc<Consents>,
 }
 
@@ -217,7 +220,7 @@ fn flows(
     let inbound = Inbound::start(InboundParts {
         store: store.clone(),
         registry: Arc::clone(&agents.registry),
-        directory,
+        directory: Arc::clone(&directory),
         gateway,
         options: InboundOptions {
             poll_active: settings.poll_active,
@@ -231,8 +234,9 @@ fn flows(
     })
     .map_err(no_thread)?;
     let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(no_thread)?;
+    let reading = directory::Refresh::start(Arc::clone(&directory), exits).map_err(no_thread)?;
     let consents = Arc::clone(&agents.consents);
-    Ok(Flows { inbound, outbound, refresh, consents })
+    Ok(Flows { inbound, outbound, refresh, reading, directory, consents })
 }
 
 /// Settings without which nothing works, in the order in which a person sets them.

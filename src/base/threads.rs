@@ -25,8 +25,10 @@ pub enum ThreadName {
     Deliver(usize),
     /// Shows agents as typing.
     Typing,
-    /// Token and directory timetables.
+    /// Token timetable.
     Refresh,
+    /// Reads the company's structure.
+    Directory,
     /// The one database writer.
     Store,
     /// Serves the control listener.
@@ -46,6 +48,7 @@ impl fmt::Display for ThreadName {
             ThreadName::Deliver(n) => write!(f, "deliver-{n}"),
             ThreadName::Typing => f.write_str("typing"),
             ThreadName::Refresh => f.write_str("refresh"),
+            ThreadName::Directory => f.write_str("directory"),
             ThreadName::Store => f.write_str("store"),
             ThreadName::HttpControl(n) => write!(f, "http-control-{n}"),
             ThreadName::HttpDeliver(n) => write!(f, "http-deliver-{n}"),

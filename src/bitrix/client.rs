@@ -51,10 +51,19 @@ pub struct Call<T> {
     pub writes: bool,
     /// Its place in the queue.
     pub lane: Lane,
-    /// Reads `result`; `None` when it has not the documented type.
+    /// Reads `result`, or of a call that asks for a page ([`Call::pages`]) the whole answer; `None`
+    /// when it has not the documented type.
     pub read: fn(&Value) -> Option<T>,
     /// A file that goes along in base64.
     pub file: Option<Attached>,
+}
+
+impl<T> Call<T> {
+    /// Whether it asks for a page of a classic list: then the place of the next page stands beside
+    /// `result` (b24: transport §2.4, §2.7). No other call has a parameter of this name.
+    pub fn pages(&self) -> bool {
+        self.params.contains_key("start")
+    }
 }
 
 /// A file inside a call's parameters: read, encoded and sent piece by piece, so that its size costs
@@ -229,7 +238,8 @@ impl Portal {
             failure::failure(call.method, call.writes, Class::Protocol, Effect::Unknown, code)
         };
         let result = envelope.get("result").ok_or_else(|| odd("no_result"))?;
-        (call.read)(result).ok_or_else(|| odd("wrong_type"))
+        let told = if call.pages() { &envelope } else { result };
+        (call.read)(told).ok_or_else(|| odd("wrong_type"))
     }
 
     /// Makes the limiter heed a refusal: a full bucket is full for all, a parked method parked.

@@ -4,6 +4,8 @@
 //! Parameter names are upper case where the portal's classic methods document them so, and
 //! camelCase for `im.v2`, which is case-sensitive (b24: messenger §1 item 2).
 
+pub mod people;
+
 use std::path::PathBuf;
 
 use serde_json::Map;
@@ -20,6 +22,8 @@ use crate::bitrix::wire::dialog::DialogPage;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::history;
 use crate::bitrix::wire::history::HistoryPage;
+use crate::bitrix::wire::people::is_index;
+use crate::bitrix::wire::people::person_name;
 use crate::bitrix::wire::recent;
 use crate::bitrix::wire::recent::RecentPage;
 use crate::domain::ids::DialogId;
@@ -76,24 +80,6 @@ pub fn profile() -> Call<Option<Profile>> {
         },
         file: None,
     }
-}
-
-/// First and last name without what a terminal or a page would act on; the number of somebody who
-/// has neither.
-fn person_name(id: UserId, person: &Value) -> String {
-    let part = |key| json::nonempty(person, key).unwrap_or_default();
-    let whole = format!("{} {}", part("NAME"), part("LAST_NAME"));
-    let shown = whole.chars().filter(|c| !c.is_control()).take(limits::PERSON_NAME_CHARS_MAX);
-    let name: String = shown.collect();
-    match name.trim() {
-        "" => format!("#{id}"),
-        name => name.to_owned(),
-    }
-}
-
-/// Whether a PHP array has this key when it is a list.
-fn is_index(key: &str) -> bool {
-    key.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Names of the scopes that the token really has (b24: transport §1.5: the token answer lies).

@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod attempts;
 pub mod consents;
+pub mod directory;
 #[cfg(feature = "sim")]
 pub mod fill;
 pub mod ledger;

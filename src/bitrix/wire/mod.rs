@@ -5,4 +5,5 @@ mod chat;
 pub mod dialog;
 pub mod event;
 pub mod history;
+pub mod people;
 pub mod recent;
