@@ -42,6 +42,7 @@ use crate::inbound::GatewayState;
 use crate::inbound::Inbound;
 use crate::inbound::InboundOptions;
 use crate::inbound::InboundParts;
+use crate::inbound::Refused;
 use crate::limits;
 use crate::outbound::Outbound;
 use crate::outbound::OutboundParts;
@@ -194,10 +195,14 @@ fn flows(
         extra: settings.inbound_extra,
         tls: tls.clone(),
     });
+    let directory =
+        Directory::open(store.clone(), Arc::clone(&agents.registry), settings.departments.clone())
+            .map_err(failed)?;
     let outbound = Outbound::start(
         OutboundParts {
             store: store.clone(),
             registry: Arc::clone(&agents.registry),
+            directory: Arc::clone(&directory),
             workers: settings.delivery_workers,
             mention_all: settings.mention_all,
             typing: settings.typing != TypingPolicy::Off,
@@ -214,9 +219,12 @@ fn flows(
             desk.asked(agent, dialog, since);
         }
     });
-    let directory =
-        Directory::open(store.clone(), Arc::clone(&agents.registry), settings.departments.clone())
-            .map_err(failed)?;
+    let (desk, denied_reply) = (outbound.desk(), settings.denied_reply.clone());
+    let refused: Refused = Arc::new(move |agent, person| {
+        if let Some(text) = &denied_reply {
+            desk.notice(agent, person, text);
+        }
+    });
     let inbound = Inbound::start(InboundParts {
         store: store.clone(),
         registry: Arc::clone(&agents.registry),
@@ -229,7 +237,7 @@ fn flows(
             prefix: settings.sender_prefix,
         },
         asked,
-        refused: Arc::new(|_, _| {}),
+        refused,
         exits: exits.clone(),
     })
     .map_err(no_thread)?;

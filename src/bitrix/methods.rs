@@ -17,6 +17,7 @@ use crate::base::json;
 use crate::bitrix::client::Attached;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Lane;
+use crate::bitrix::wire::chat;
 use crate::bitrix::wire::dialog;
 use crate::bitrix::wire::dialog::DialogPage;
 use crate::bitrix::wire::event::EventPage;
@@ -30,6 +31,7 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::UserId;
+use crate::domain::message::ChatKind;
 use crate::limits;
 
 /// Who a token acts as.
@@ -50,6 +52,17 @@ pub struct Member {
     pub id: UserId,
     /// The name that colleagues see.
     pub name: String,
+    /// From outside the company.
+    pub external: bool,
+}
+
+/// What kind of chat a dialog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DialogFacts {
+    /// The kind.
+    pub kind: ChatKind,
+    /// Whether people from outside the company are in it, as far as the portal says so.
+    pub has_external: bool,
 }
 
 fn params(value: Value) -> Map<String, Value> {
@@ -324,6 +337,40 @@ pub fn dialog_writing(dialog: DialogId) -> Call<()> {
     }
 }
 
+/// What kind of chat a dialog is (b24: messenger §4.3).
+pub fn dialog_facts(dialog: DialogId) -> Call<DialogFacts> {
+    Call {
+        method: "im.dialog.get",
+        params: params(json!({ "DIALOG_ID": dialog.to_string() })),
+        writes: false,
+        lane: Lane::Reply,
+        read: |result| {
+            result.as_object()?;
+            let (kind, has_external) = (chat::kind(result), chat::has_external(result));
+            Some(DialogFacts { kind, has_external })
+        },
+        file: None,
+    }
+}
+
+/// Whether a person is a colleague who may log in: neither external nor a program
+/// (b24: transport §4.3).
+pub fn person(person: UserId) -> Call<bool> {
+    Call {
+        method: "im.user.get",
+        params: params(json!({ "ID": person.0 })),
+        writes: false,
+        lane: Lane::Reply,
+        read: |result| {
+            let id = json::int(result.get("id")?)?;
+            let sender = chat::sender(id, result);
+            let active = result.get("active").is_none_or(json::flag);
+            Some(active && !sender.bot && !sender.external)
+        },
+        file: None,
+    }
+}
+
 /// Members of a dialog from an offset on (b24: messenger §4.3, §4.4).
 pub fn dialog_members(dialog: DialogId, offset: usize, limit: usize) -> Call<Vec<Member>> {
     let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": limit, "OFFSET": offset });
@@ -342,7 +389,8 @@ fn member(user: &Value) -> Option<Member> {
     let name = json::nonempty(user, "name")?.to_owned();
     // Absent on portals that list nobody else.
     let active = user.get("active").is_none_or(json::flag);
-    (id.0 > 0 && active).then_some(Member { id, name })
+    let sender = chat::sender(id.0, user);
+    (id.0 > 0 && active).then_some(Member { id, name, external: sender.external })
 }
 
 /// Stores a file in a folder, once its place is known (b24: messenger §9.2).

@@ -164,16 +164,6 @@ impl Directory {
         }
     }
 
-    /// Whether somebody is a colleague at all, whatever the rule.
-    ///
-    /// # Errors
-    /// What may be tried again.
-    pub fn is_colleague(&self, agent: &AgentName, person: UserId) -> Result<bool, Failure> {
-        self.learn(agent, &[person])?;
-        let known = self.known();
-        Ok(is_fresh(known.read_at) && known.org.person(person).is_some())
-    }
-
     /// The structure.
     pub fn org(&self) -> Arc<Org> {
         Arc::clone(&self.known().org)

@@ -17,6 +17,7 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::MessageId;
+use crate::domain::ids::UserId;
 use crate::domain::step;
 use crate::domain::step::FileWay;
 use crate::limits;
@@ -172,6 +173,7 @@ fn commit(shared: &Shared, request: DeliverRequest) -> Result<Accepted, Refused>
         content,
         reply_to: request.reply_to,
         warnings: request.warnings,
+        notice: false,
     };
     let accepted = shared.store.accept(new, limits::DELIVERIES_UNFINISHED_MAX, clock::now())?;
     match &accepted {
@@ -180,6 +182,44 @@ fn commit(shared: &Shared, request: DeliverRequest) -> Result<Accepted, Refused>
         _ => {}
     }
     Ok(accepted)
+}
+
+/// Commits a message of the connector's own to a person, once a day; `false` when today's is there.
+pub(super) fn notice(
+    shared: &Shared,
+    agent: &AgentName,
+    person: UserId,
+    text: &str,
+) -> Result<bool, Refused> {
+    let known = shared.registry.agent(agent).ok_or(Refused::UnknownAgent)?;
+    let member = known.member.ok_or(Refused::AgentNotReady(known.state, known.reason))?;
+    let now = clock::now();
+    let today = now.to_string().chars().take(10).collect::<String>();
+    let id = DeliveryId::parse(&format!("connector:denied:{agent}:{person}:{today}"));
+    let id = id.ok_or(Refused::EmptyText)?;
+    let mentions = Mentions { all: false, members: Vec::new() };
+    let texts = markup::render(text, Format::Plain, &mentions);
+    let uuid = |number| part_uuid(&member, agent, &id, number);
+    let new = NewDelivery {
+        plan: Plan::Ready(step::send(texts, 0, FileWay::Folder, &uuid)),
+        target: Target::default(),
+        reaction: None,
+        files: Vec::new(),
+        agent: agent.clone(),
+        dialog: DialogId::User(person),
+        operation: Operation::Send,
+        // Whatever it says, one of a day is enough.
+        content: [0; 32],
+        reply_to: None,
+        warnings: Vec::new(),
+        notice: true,
+        id: id.clone(),
+    };
+    match shared.store.accept(new, limits::DELIVERIES_UNFINISHED_MAX, now)? {
+        Accepted::New(_) => Ok(true),
+        Accepted::Same(_) | Accepted::Conflict => Ok(false),
+        Accepted::Full => Err(Refused::Full),
+    }
 }
 
 /// The steps of a call, as far as they follow from the call alone. The text is rendered either way,

@@ -25,6 +25,7 @@ use crate::limits;
 use crate::outbound::Shared;
 use crate::outbound::act;
 use crate::outbound::evidence::Uuids;
+use crate::outbound::permit;
 use crate::outbound::plan;
 use crate::outbound::plan::Unplanned;
 use crate::outbound::reconcile;
@@ -70,8 +71,17 @@ pub(super) fn execute(shared: &Shared, row: RowId) -> store::Result<Finished> {
     Ok(finished)
 }
 
-/// The delivery with its steps, or how it was set back for want of them.
+/// The delivery with its steps, or how it was set back for want of them, or of leave to go.
 fn prepared(shared: &Shared, delivery: Delivery) -> store::Result<Result<Delivery, Finished>> {
+    match permit::refusal(shared, &delivery) {
+        Ok(None) => {}
+        Ok(Some((code, message))) => {
+            return refuse(shared, &delivery, 0, code, message, None).map(Err);
+        }
+        Err(failure) => {
+            return set_back_by(shared, &delivery, 0, failure, Seen::Clearly).map(Err);
+        }
+    }
     if delivery.planned {
         return Ok(Ok(delivery));
     }

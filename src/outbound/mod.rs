@@ -9,6 +9,7 @@ mod evidence;
 mod execute;
 pub mod media;
 mod memo;
+mod permit;
 mod plan;
 mod reconcile;
 mod schedule;
@@ -44,10 +45,13 @@ use crate::agents::registry::Registry;
 use crate::base::clock;
 use crate::base::threads::Exits;
 use crate::base::threads::Thread;
+use crate::bitrix::methods::DialogFacts;
+use crate::directory::Directory;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::RowId;
+use crate::domain::ids::UserId;
 use crate::domain::step::FileWay;
 use crate::limits;
 use crate::markup::Member;
@@ -70,6 +74,8 @@ pub struct OutboundParts {
     pub store: Store,
     /// The agents.
     pub registry: Arc<Registry>,
+    /// Knows who may talk with an agent.
+    pub directory: Arc<Directory>,
     /// Size of the pool.
     pub workers: usize,
     /// Whether agents may mention everyone.
@@ -86,6 +92,7 @@ pub struct OutboundParts {
 pub(crate) struct Shared {
     store: Store,
     registry: Arc<Registry>,
+    directory: Arc<Directory>,
     mention_all: bool,
     waiters: Waiters,
     shelf: Shelf,
@@ -94,6 +101,10 @@ pub(crate) struct Shared {
     evidence: Evidence,
     /// Who takes part in a dialog; `None` when there are too many to tell.
     members: Memo<(AgentName, DialogId), Option<Vec<Member>>>,
+    /// What kind of chat a dialog is.
+    chats: Memo<(AgentName, DialogId), DialogFacts>,
+    /// Whether people who are not in the structure are colleagues.
+    colleagues: Memo<(AgentName, DialogId), bool>,
     /// How the portal takes an agent's files.
     file_ways: Memo<AgentName, FileWay>,
     /// Hints that an agent types; `None` when nobody is to see that.
@@ -261,6 +272,15 @@ impl Desk {
         self.shared.hint(|| Hint::Asked((agent.clone(), dialog), since));
     }
 
+    /// Writes to somebody who may not talk with an agent that they may not, once a day at most.
+    pub fn notice(&self, agent: &AgentName, person: UserId, text: &str) {
+        match accept::notice(&self.shared, agent, person, text) {
+            Ok(true) => self.shared.kick(),
+            Ok(false) => {}
+            Err(why) => log::warn!("notice_not_queued agent={agent} user={person} reason={why:?}"),
+        }
+    }
+
     /// Where the files of calls go.
     pub fn shelf(&self) -> &Shelf {
         &self.shared.shelf
@@ -304,12 +324,15 @@ impl Shared {
             evidence: Evidence::load(&parts.store)?,
             store: parts.store,
             registry: parts.registry,
+            directory: parts.directory,
             mention_all: parts.mention_all,
             waiters: Waiters::new(),
             shelf: parts.shelf,
             fetcher: parts.fetcher,
             slots: Slots::new((parts.workers / 2).max(1)),
             members: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
+            chats: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
+            colleagues: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
             file_ways: Memo::new(limits::FILE_WAY_KEPT, limits::FILE_WAYS_MAX),
             typing: parts.typing.then_some(hint),
             kick,

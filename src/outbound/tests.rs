@@ -22,6 +22,8 @@ use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
 use crate::bitrix::transport::trust;
+use crate::directory::Directory;
+use crate::domain::acl;
 use crate::domain::agent::AgentState;
 use crate::domain::delivery::Operation;
 use crate::domain::delivery::State;
@@ -75,6 +77,12 @@ mod operations;
 mod steer;
 mod unproved;
 
+/// A directory that needs no structure.
+fn everybody(store: &Store, registry: &Arc<Registry>) -> Arc<Directory> {
+    let rule = acl::Rule { allowed: acl::Allowed::All, ..acl::Rule::default() };
+    Directory::open(store.clone(), Arc::clone(registry), rule).expect("opens")
+}
+
 /// Mira's agent in a team with Olaf, and the ledger of a connector for it.
 struct Scene {
     // Before the directory: the thread writes into it until it ends.
@@ -106,6 +114,7 @@ impl Scene {
         let host = FileHost::start(&network).expect("a file host");
         let (hint, _hints) = typing::queue();
         let parts = OutboundParts {
+            directory: everybody(&store, &registry),
             store,
             registry,
             workers: 2,
@@ -171,6 +180,7 @@ impl Scene {
             reaction: None,
             files: Vec::new(),
             warnings: Vec::new(),
+            notice: false,
         };
         match self.shared.store.accept(new, usize::MAX, at).expect("accepts") {
             Accepted::New(row) => row,

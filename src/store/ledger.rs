@@ -72,6 +72,8 @@ pub struct NewDelivery {
     pub files: Vec<NewFile>,
     /// What could not be honoured.
     pub warnings: Vec<String>,
+    /// Written by the connector itself, and not bounded by the rule that bounds the gateway.
+    pub notice: bool,
 }
 
 /// What is known of a delivery's steps.
@@ -153,6 +155,8 @@ pub struct Delivery {
     pub failure: Option<(String, String)>,
     /// What could not be honoured.
     pub warnings: Vec<String>,
+    /// See [`NewDelivery::notice`].
+    pub notice: bool,
     /// Whether its steps are known.
     pub planned: bool,
     /// Text still to be rendered, and how it is written.
@@ -223,7 +227,7 @@ pub struct Unfinished {
 
 const COLUMNS: &str = "row, id, agent, dialog, operation, content, reply_to, state, attempts, \
     due_at, accepted_at, retried_at, finished_at, failure_code, failure_message, warnings, planned, \
-    source, format, target, origin, reaction, remove";
+    source, format, target, origin, reaction, remove, notice";
 
 /// The condition of the partial index over unfinished deliveries, in its words: SQLite uses an
 /// index only for a condition that it can see to be the same.
@@ -399,8 +403,8 @@ fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<Ro
     };
     connection.execute(
         "INSERT INTO deliveries (id, agent, dialog, operation, content, reply_to, due_at, \
-         accepted_at, warnings, planned, source, format, target, origin, reaction, remove) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         accepted_at, warnings, planned, source, format, target, origin, reaction, remove, \
+         notice) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         rusqlite::params![
             new.id.as_str(),
             new.agent.as_str(),
@@ -417,6 +421,7 @@ fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<Ro
             new.target.origin.map(|row| row.0),
             reaction,
             remove,
+            new.notice,
         ],
     )?;
     let row = RowId(connection.last_insert_rowid());
@@ -548,6 +553,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         due_at,
         failure: code.map(|code| (code, message.unwrap_or_default())),
         warnings: warnings.split_terminator(WARNING_SEPARATOR).map(str::to_owned).collect(),
+        notice: row.get("notice")?,
         planned: row.get("planned")?,
         source: source.zip(format),
         target: Target {

@@ -132,6 +132,7 @@ fn delivery(id: &str, parts: usize) -> NewDelivery {
         reaction: None,
         files: Vec::new(),
         warnings: vec!["one".into(), "two".into()],
+        notice: false,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn flag(value: &Value, one: &str, other: &str) -> bool {
 }
 
 /// What kind of chat an object describes.
-pub(super) fn kind(chat: &Value) -> ChatKind {
+pub fn kind(chat: &Value) -> ChatKind {
     let entity = either(chat, "entityType", "entity_type").and_then(Value::as_str);
     if entity == Some("LINES") || chat.get("type").and_then(Value::as_str) == Some("lines") {
         return ChatKind::OpenLine;
@@ -43,7 +43,7 @@ pub(super) fn kind(chat: &Value) -> ChatKind {
 }
 
 /// Whether people from outside the company are in it, as far as the portal says so.
-pub(super) fn has_external(chat: &Value) -> bool {
+pub fn has_external(chat: &Value) -> bool {
     flag(chat, "extranet", "extranet") || flag(chat, "containsCollaber", "contains_collaber")
 }
 
@@ -63,7 +63,7 @@ pub(super) fn has_files(params: &Value) -> bool {
 }
 
 /// Fails closed: whoever is not clearly a colleague is external (b24: transport §6 rule 25).
-pub(super) fn sender(id: i64, user: &Value) -> Sender {
+pub fn sender(id: i64, user: &Value) -> Sender {
     let flag = |key: &str| json::flag(user.get(key).unwrap_or(&Value::Null));
     let kind = json::nonempty(user, "type");
     let auth = either(user, "externalAuthId", "external_auth_id").and_then(Value::as_str);

@@ -1,7 +1,7 @@
 //! The portal's JSON, read leniently into domain values: numbers as strings, `[]` for an empty
 //! object, missing keys, unknown types (b24: transport §6 rule 23, messenger R10).
 
-mod chat;
+pub mod chat;
 pub mod dialog;
 pub mod event;
 pub mod history;

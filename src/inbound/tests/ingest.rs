@@ -276,6 +276,7 @@ fn a_reply_to_the_agents_own_message_addresses_that_agent() {
             reaction: None,
             files: Vec::new(),
             warnings: Vec::new(),
+            notice: false,
         };
         let accepted = desk.store.accept(delivery, 10, NOW).expect("accepts");
         let Accepted::New(row) = accepted else { panic!("{accepted:?}") };

@@ -79,6 +79,7 @@ impl Scene {
         let parts = OutboundParts {
             store: self.shared.store.clone(),
             registry: Arc::clone(&self.shared.registry),
+            directory: Arc::clone(&self.shared.directory),
             workers: 2,
             mention_all: false,
             typing: false,

@@ -1,0 +1,137 @@
+//! Whether an agent may write where a delivery goes: to colleagues whom the department rule lets talk
+//! with it, and never where people from outside read along. Asked before the first attempt only: what
+//! may have been sent already is followed to its end. Reads the portal; called by `execute`.
+
+use crate::bitrix::methods;
+use crate::bitrix::methods::DialogFacts;
+use crate::bitrix::methods::Member;
+use crate::domain::acl::Because;
+use crate::domain::delivery::Operation;
+use crate::domain::failure::Failure;
+use crate::domain::filter::chat_rule;
+use crate::domain::ids::AgentName;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::UserId;
+use crate::domain::message::ChatKind;
+use crate::limits;
+use crate::outbound::Shared;
+use crate::store::ledger::Delivery;
+
+/// Why an agent may not write there: a code of the contract and a sentence.
+pub(super) type Refusal = (&'static str, String);
+
+/// `None` when the delivery may go.
+///
+/// # Errors
+/// The portal did not tell.
+pub(super) fn refusal(shared: &Shared, delivery: &Delivery) -> Result<Option<Refusal>, Failure> {
+    // Taking something back harms nobody, and a notice tells who may not that they may not.
+    if delivery.attempts > 0 || delivery.notice || delivery.operation == Operation::Delete {
+        return Ok(None);
+    }
+    let Some(own) = shared.registry.agent(&delivery.agent).and_then(|agent| agent.user) else {
+        // Without an account the first call tells what is missing.
+        return Ok(None);
+    };
+    match delivery.dialog {
+        // Its own notes.
+        DialogId::User(person) if person == own => Ok(None),
+        DialogId::User(person) => of_person(shared, &delivery.agent, own, person),
+        DialogId::Chat(_) => of_chat(shared, &delivery.agent, own, delivery.dialog),
+    }
+}
+
+fn denied(sentence: impl Into<String>) -> Option<Refusal> {
+    Some(("permission_denied", sentence.into()))
+}
+
+fn of_person(
+    shared: &Shared,
+    agent: &AgentName,
+    own: UserId,
+    person: UserId,
+) -> Result<Option<Refusal>, Failure> {
+    shared.directory.ensure(agent, &[person])?;
+    if shared.directory.org().person(person).is_none() && !is_colleague(shared, agent, person)? {
+        return Ok(denied(format!(
+            "user {person} is no colleague: external, a program, or dismissed"
+        )));
+    }
+    let decision = shared.directory.decide(agent, own, person);
+    if decision.allowed {
+        return Ok(None);
+    }
+    let why = match decision.because {
+        Because::NoStructure => "the company's structure is not known: see /v1/departments",
+        Because::AgentWithoutDepartment => "the agent's account is in no department",
+        Because::UnknownPerson => "the company's structure does not have that person",
+        _ => "the department rule does not let them talk: see /v1/acl",
+    };
+    Ok(denied(format!("user {person}: {why} ({})", decision.because.as_str())))
+}
+
+/// Whether somebody who is not in the structure is a colleague all the same, as the messenger tells.
+fn is_colleague(shared: &Shared, agent: &AgentName, person: UserId) -> Result<bool, Failure> {
+    let key = (agent.clone(), DialogId::User(person));
+    if let Some(known) = shared.colleagues.get(&key) {
+        return Ok(known);
+    }
+    let colleague = shared.registry.call(agent, &methods::person(person))?;
+    shared.colleagues.keep(key, colleague);
+    Ok(colleague)
+}
+
+fn of_chat(
+    shared: &Shared,
+    agent: &AgentName,
+    own: UserId,
+    dialog: DialogId,
+) -> Result<Option<Refusal>, Failure> {
+    let key = (agent.clone(), dialog);
+    let facts = match shared.chats.get(&key) {
+        Some(known) => known,
+        None => {
+            let facts = shared.registry.call(agent, &methods::dialog_facts(dialog))?;
+            shared.chats.keep(key, facts);
+            facts
+        }
+    };
+    let DialogFacts { kind, has_external } = facts;
+    if let Some(rule) = chat_rule(kind, has_external) {
+        let rule = rule.as_str();
+        return Ok(denied(format!("agents do not write to dialogs of this kind ({rule})")));
+    }
+    if !shared.directory.rule_of(agent).rule.needs_structure() {
+        return Ok(None);
+    }
+    somebody_may(shared, agent, own, dialog, kind)
+}
+
+/// Whether a chat has somebody in it who may talk with the agent, and nobody from outside.
+fn somebody_may(
+    shared: &Shared,
+    agent: &AgentName,
+    own: UserId,
+    dialog: DialogId,
+    kind: ChatKind,
+) -> Result<Option<Refusal>, Failure> {
+    let page = limits::MEMBERS_PAGE;
+    for number in 0..limits::MEMBERS_PAGES_MAX {
+        let members =
+            shared.registry.call(agent, &methods::dialog_members(dialog, number * page, page))?;
+        let others: Vec<&Member> = members.iter().filter(|member| member.id != own).collect();
+        if others.iter().any(|member| member.external) {
+            return Ok(denied("people from outside the company are in the dialog"));
+        }
+        let people: Vec<UserId> = others.iter().map(|member| member.id).collect();
+        shared.directory.ensure(agent, &people)?;
+        let mut may = people.iter();
+        if may.any(|person| shared.directory.decide(agent, own, *person).allowed) {
+            return Ok(None);
+        }
+        if members.len() < page || kind == ChatKind::Private {
+            break;
+        }
+    }
+    Ok(denied("the department rule lets nobody in the dialog talk with the agent: see /v1/acl"))
+}
