@@ -341,6 +341,11 @@ pub const MEMBERS_PAGES_MAX: usize = 5;
 pub const MEMBERS_KEPT: Duration = Duration::from_secs(300);
 /// Dialogs whose members are remembered.
 pub const MEMBERS_DIALOGS_MAX: usize = 256;
+/// For so long after somebody who may has asked an agent something, it may answer there without a
+/// question to the portal about who they are: it was asked a moment ago.
+pub const DIALOG_MET_KEPT: Duration = Duration::from_secs(600);
+/// Dialogs of which that is remembered.
+pub const DIALOGS_MET_MAX: usize = 1024;
 /// How long it is believed how the portal takes an agent's files: a scope may be added.
 pub const FILE_WAY_KEPT: Duration = Duration::from_secs(3600);
 /// Agents for which that is remembered.

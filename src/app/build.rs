@@ -215,6 +215,7 @@ fn flows(
     let desk = outbound.desk();
     let awaited = settings.typing == TypingPolicy::Auto;
     let asked: Asked = Arc::new(move |agent, dialog, since| {
+        desk.met(agent, dialog);
         if awaited {
             desk.asked(agent, dialog, since);
         }

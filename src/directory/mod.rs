@@ -190,12 +190,15 @@ impl Directory {
                 other => other?,
             }
         }
+        // The agent's account itself may be as new.
+        let own = self.registry.agent(agent).and_then(|agent| agent.user);
+        let people = people.iter().copied().chain(own);
         let unknown: Vec<UserId> = {
             let mut known = self.known();
             known.absent.retain(|_, since| since.elapsed() < limits::DIRECTORY_ABSENT_KEPT);
             let is_unknown =
-                |id: &&UserId| known.org.person(**id).is_none() && !known.absent.contains_key(*id);
-            people.iter().filter(is_unknown).copied().collect()
+                |id: &UserId| known.org.person(*id).is_none() && !known.absent.contains_key(id);
+            people.filter(is_unknown).collect()
         };
         for some in unknown.chunks(limits::DIRECTORY_ASKED_MAX) {
             match self.registry.call(agent, &people::accounts(some)) {

@@ -8,6 +8,7 @@ mod act;
 mod evidence;
 mod execute;
 pub mod media;
+mod members;
 mod memo;
 mod permit;
 mod plan;
@@ -54,13 +55,13 @@ use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
 use crate::domain::step::FileWay;
 use crate::limits;
-use crate::markup::Member;
 use crate::store;
 use crate::store::Store;
 use crate::store::ledger::Accepted;
 use crate::store::ledger::Delivery;
 use evidence::Evidence;
 use media::Fetcher;
+use members::Members;
 use memo::Memo;
 use shelf::Shelf;
 use slots::Slots;
@@ -99,8 +100,10 @@ pub(crate) struct Shared {
     fetcher: Fetcher,
     slots: Slots,
     evidence: Evidence,
-    /// Who takes part in a dialog; `None` when there are too many to tell.
-    members: Memo<(AgentName, DialogId), Option<Vec<Member>>>,
+    /// Who takes part in a dialog.
+    members: Memo<(AgentName, DialogId), Members>,
+    /// Where somebody who may has just asked the agent something.
+    met: Memo<(AgentName, DialogId), ()>,
     /// What kind of chat a dialog is.
     chats: Memo<(AgentName, DialogId), DialogFacts>,
     /// Whether people who are not in the structure are colleagues.
@@ -267,6 +270,12 @@ impl Desk {
         Ok(self.shared.hint(|| Hint::Types((agent.clone(), dialog))))
     }
 
+    /// The gateway has a message from a dialog, whose author and kind were found good: an answer may go
+    /// there.
+    pub fn met(&self, agent: &AgentName, dialog: DialogId) {
+        self.shared.met.keep((agent.clone(), dialog), ());
+    }
+
     /// The gateway has a message for an agent since that moment, so an answer is to be expected.
     pub fn asked(&self, agent: &AgentName, dialog: DialogId, since: Instant) {
         self.shared.hint(|| Hint::Asked((agent.clone(), dialog), since));
@@ -331,6 +340,7 @@ impl Shared {
             fetcher: parts.fetcher,
             slots: Slots::new((parts.workers / 2).max(1)),
             members: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
+            met: Memo::new(limits::DIALOG_MET_KEPT, limits::DIALOGS_MET_MAX),
             chats: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
             colleagues: Memo::new(limits::MEMBERS_KEPT, limits::MEMBERS_DIALOGS_MAX),
             file_ways: Memo::new(limits::FILE_WAY_KEPT, limits::FILE_WAYS_MAX),

@@ -4,17 +4,16 @@
 
 use crate::bitrix::methods;
 use crate::bitrix::methods::DialogFacts;
-use crate::bitrix::methods::Member;
 use crate::domain::acl::Because;
 use crate::domain::delivery::Operation;
+use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::filter::chat_rule;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DialogId;
 use crate::domain::ids::UserId;
-use crate::domain::message::ChatKind;
-use crate::limits;
 use crate::outbound::Shared;
+use crate::outbound::members;
 use crate::store::ledger::Delivery;
 
 /// Why an agent may not write there: a code of the contract and a sentence.
@@ -33,6 +32,9 @@ pub(super) fn refusal(shared: &Shared, delivery: &Delivery) -> Result<Option<Ref
         // Without an account the first call tells what is missing.
         return Ok(None);
     };
+    if shared.met.get(&(delivery.agent.clone(), delivery.dialog)).is_some() {
+        return Ok(None);
+    }
     match delivery.dialog {
         // Its own notes.
         DialogId::User(person) if person == own => Ok(None),
@@ -90,11 +92,18 @@ fn of_chat(
     let key = (agent.clone(), dialog);
     let facts = match shared.chats.get(&key) {
         Some(known) => known,
-        None => {
-            let facts = shared.registry.call(agent, &methods::dialog_facts(dialog))?;
-            shared.chats.keep(key, facts);
-            facts
-        }
+        None => match shared.registry.call(agent, &methods::dialog_facts(dialog)) {
+            Ok(facts) => {
+                shared.chats.keep(key, facts);
+                facts
+            }
+            // Where the agent may not look it may not write either, and the portal's refusal of the
+            // message itself tells more.
+            Err(failure) if matches!(failure.class, Class::Denied | Class::NotFound) => {
+                return Ok(None);
+            }
+            Err(failure) => return Err(failure),
+        },
     };
     let DialogFacts { kind, has_external } = facts;
     if let Some(rule) = chat_rule(kind, has_external) {
@@ -104,7 +113,7 @@ fn of_chat(
     if !shared.directory.rule_of(agent).rule.needs_structure() {
         return Ok(None);
     }
-    somebody_may(shared, agent, own, dialog, kind)
+    somebody_may(shared, agent, own, dialog)
 }
 
 /// Whether a chat has somebody in it who may talk with the agent, and nobody from outside.
@@ -113,25 +122,17 @@ fn somebody_may(
     agent: &AgentName,
     own: UserId,
     dialog: DialogId,
-    kind: ChatKind,
 ) -> Result<Option<Refusal>, Failure> {
-    let page = limits::MEMBERS_PAGE;
-    for number in 0..limits::MEMBERS_PAGES_MAX {
-        let members =
-            shared.registry.call(agent, &methods::dialog_members(dialog, number * page, page))?;
-        let others: Vec<&Member> = members.iter().filter(|member| member.id != own).collect();
-        if others.iter().any(|member| member.external) {
-            return Ok(denied("people from outside the company are in the dialog"));
-        }
-        let people: Vec<UserId> = others.iter().map(|member| member.id).collect();
-        shared.directory.ensure(agent, &people)?;
-        let mut may = people.iter();
-        if may.any(|person| shared.directory.decide(agent, own, *person).allowed) {
-            return Ok(None);
-        }
-        if members.len() < page || kind == ChatKind::Private {
-            break;
-        }
+    let members = members::of(shared, agent, dialog)?;
+    if members.listed.iter().any(|member| member.external) {
+        return Ok(denied("people from outside the company are in the dialog"));
+    }
+    let others = members.listed.iter().map(|member| member.id).filter(|id| *id != own);
+    let people: Vec<UserId> = others.collect();
+    shared.directory.ensure(agent, &people)?;
+    let may = |person: &UserId| shared.directory.decide(agent, own, *person).allowed;
+    if people.iter().any(may) {
+        return Ok(None);
     }
     Ok(denied("the department rule lets nobody in the dialog talk with the agent: see /v1/acl"))
 }

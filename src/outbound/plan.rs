@@ -20,6 +20,7 @@ use crate::markup::Mentions;
 use crate::outbound::Shared;
 use crate::outbound::accept;
 use crate::outbound::media::FetchFailure;
+use crate::outbound::members;
 use crate::store;
 use crate::store::ledger::Delivery;
 use crate::store::ledger::FileSource;
@@ -117,9 +118,14 @@ fn texts(shared: &Shared, delivery: &Delivery) -> Result<Vec<String>, Unplanned>
     let Some((text, format)) = &delivery.source else { return Ok(Vec::new()) };
     let mut mentions = Mentions { all: shared.mention_all, members: Vec::new() };
     if *format == Format::Markdown && markup::may_mention(text) {
-        match members(shared, delivery) {
-            Ok(Some(members)) => mentions.members = members,
-            Ok(None) => {
+        match members::of(shared, &delivery.agent, delivery.dialog) {
+            // A name that looks unique among some may not be unique among all.
+            Ok(members) if members.whole => {
+                let named =
+                    |one: &methods::Member| markup::Member { id: one.id.0, name: one.name.clone() };
+                mentions.members = members.listed.iter().map(named).collect();
+            }
+            Ok(_) => {
                 let warning = "@names are plain text: the dialog has too many members to tell them \
                                apart";
                 shared.store.add_warning(delivery.row, warning)?;
@@ -142,30 +148,6 @@ fn texts(shared: &Shared, delivery: &Delivery) -> Result<Vec<String>, Unplanned>
         return Err(Unplanned::Refused("invalid_argument", sentence));
     }
     Ok(texts)
-}
-
-/// Everybody in the dialog; `None` when there are more than are asked for, because a name that
-/// looks unique among some may not be unique among all.
-fn members(shared: &Shared, delivery: &Delivery) -> Result<Option<Vec<markup::Member>>, Failure> {
-    let key = (delivery.agent.clone(), delivery.dialog);
-    if let Some(known) = shared.members.get(&key) {
-        return Ok(known);
-    }
-    let mut members = Vec::new();
-    let page = limits::MEMBERS_PAGE;
-    for number in 0..limits::MEMBERS_PAGES_MAX {
-        let call = methods::dialog_members(delivery.dialog, number * page, page);
-        let found = shared.registry.call(&delivery.agent, &call)?;
-        let last = found.len() < page;
-        let named = |member: methods::Member| markup::Member { id: member.id.0, name: member.name };
-        members.extend(found.into_iter().map(named));
-        if last {
-            shared.members.keep(key, Some(members.clone()));
-            return Ok(Some(members));
-        }
-    }
-    shared.members.keep(key, None);
-    Ok(None)
 }
 
 /// Fetches what is not on the shelf yet, and finds out how this portal takes files.

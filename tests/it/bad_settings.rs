@@ -333,13 +333,15 @@ fn a_database_that_is_not_ours_is_refused_untouched() {
     assert!(scene.start().terminate().expect("it stops").success());
     let set_version = |version: u32| {
         let file = rusqlite::Connection::open(&path).expect("the database");
+        let own = file.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
         file.pragma_update(None, "user_version", version).expect("a pragma");
+        own.expect("a version")
     };
-    set_version(4711);
+    let own = set_version(4711);
     let told = scene.refused();
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.stderr.contains(&format!("{shown}: the database has schema 4711")), "{told:?}");
-    set_version(2);
+    set_version(own);
     assert!(scene.start().terminate().expect("it stops").success(), "it works as before");
 }
 

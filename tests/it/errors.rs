@@ -270,7 +270,7 @@ fn permission_denied_where_the_portal_refuses() {
     let causes: Vec<Cause<'_>> = vec![
         ("not a member", to(format!("chat{others}")), "the portal refuses"),
         ("nobody may write", to(format!("chat{silent}")), "the portal refuses"),
-        ("an outsider", to(outside.to_string()), "the portal refuses"),
+        ("an outsider", to(outside.to_string()), "is no colleague"),
         // Of files the portal does not say whether there is such a dialog.
         ("a file to no dialog", with_file("chat987654".to_owned()), "the portal refuses"),
         ("a file to a stranger chat", with_file(format!("chat{others}")), "the portal refuses"),

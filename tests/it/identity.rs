@@ -115,7 +115,9 @@ fn many_callers_with_an_expired_token_renew_it_once() {
     for rotation in BOTH {
         let scene = scene(rotation);
         let people: Vec<u64> = (0..8)
-            .map(|n| scene.portal.add_user(User::employee("Person", &n.to_string())))
+            .map(|n| {
+                scene.portal.add_user(User::employee("Person", &n.to_string()).in_departments(&[1]))
+            })
             .collect();
         let connector = scene.start_connected();
         assert_eq!(token_requests(&scene, "refresh_token"), 0);
@@ -326,8 +328,11 @@ fn a_portal_with_limits_is_never_asked_too_often_and_answers_go_first() {
     let mut scene = Scene::new();
     scene.set("BITRIX24_RATE", "2/50");
     scene.portal.world().switches.rate_limit = RateLimit::CLOUD;
-    let people: Vec<u64> =
-        (0..14).map(|n| scene.portal.add_user(User::employee("Person", &n.to_string()))).collect();
+    let people: Vec<u64> = (0..14)
+        .map(|n| {
+            scene.portal.add_user(User::employee("Person", &n.to_string()).in_departments(&[1]))
+        })
+        .collect();
     let connector = scene.start_connected();
     // The limiter begins full, and polling every 20 ms takes whatever drains.
     eventually("some polls", || (scene.network.calls_of("im.v2.event.get") > 4).then_some(()));
@@ -415,7 +420,7 @@ fn a_dismissed_account_stops_its_agent_and_says_why() {
     let reason = wait_for_state(&connector, "revoked");
     assert!(reason.contains("dismissed"), "{reason}");
     // Another account may take its place, since the one before is gone.
-    let other = scene.portal.add_user(User::employee("Vera", "Neu"));
+    let other = scene.portal.add_user(User::employee("Vera", "Neu").in_departments(&[1]));
     let done = connector.consent("helper", other).expect("a consent");
     assert_eq!(done.status, 200, "{}", done.text());
     wait_for_state(&connector, "active");
