@@ -20,6 +20,7 @@ mod demo;
 mod docs;
 mod errors;
 mod identity;
+mod inbound_storm;
 mod outbound;
 mod random_kill;
 mod secrets;
