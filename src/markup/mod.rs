@@ -19,6 +19,8 @@ mod split;
 pub use compare::same_text;
 pub use names::may_mention;
 pub use readback::mentioned;
+#[allow(unused_imports)] // who decides whom `@all` addresses asks for it
+pub use readback::mentions_all;
 pub use readback::read_back;
 
 use crate::limits;

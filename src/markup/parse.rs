@@ -23,9 +23,9 @@ use crate::markup::links::target;
 use crate::markup::names::Names;
 
 /// Indentation that survives every client (b24: messenger §10.3).
-const INDENT: char = '\u{2003}';
+pub(super) const INDENT: char = '\u{2003}';
 /// Marks of unordered items by depth.
-const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
+pub(super) const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
 /// A thematic break: dashes of another kind, because hyphens have meanings.
 const RULE: &str = "—————";
 /// Digits of footnote marks.

@@ -1,0 +1,111 @@
+//! Lists as our own conversion writes them (b24: messenger §16), back in Markdown: a bullet or a
+//! number behind as many U+2003 as the item is deep. What people type by hand looks the same and
+//! means the same. Pure; called by `readback`.
+
+use crate::markup::parse::BULLETS;
+use crate::markup::parse::INDENT;
+use crate::markup::readback::blocks::Block;
+use crate::markup::readback::blocks::Content;
+use crate::markup::readback::blocks::Quote;
+
+/// Most digits of a number that Markdown takes for an item's.
+const DIGITS_MAX: usize = 9;
+
+/// How each block stands among items.
+pub(super) fn layout<'a>(blocks: &'a [Block<'_>]) -> Vec<Item<'a>> {
+    let mut lists = Lists::default();
+    let mut quote = Quote::default();
+    let mut items = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        if std::mem::replace(&mut quote, block.quote) != block.quote {
+            lists.end();
+        }
+        items.push(match &block.content {
+            Content::Text(line) if !line.trim().is_empty() => lists.place(line),
+            // Right behind an item code belongs to that.
+            Content::Code(_) => Item { prefix: lists.indentation(), ..Item::default() },
+            Content::Text(text) | Content::Fenced(text) | Content::Author(text) => {
+                lists.end();
+                Item { text, ..Item::default() }
+            }
+        });
+    }
+    items
+}
+
+/// The items around a line.
+#[derive(Default)]
+struct Lists {
+    /// How far the text of each stands to the right of its mark.
+    widths: Vec<usize>,
+    /// Whether one of them had a mark that is no mark in Markdown.
+    ours: bool,
+}
+
+/// How a block stands among items.
+#[derive(Default)]
+pub(super) struct Item<'a> {
+    /// Indentation and mark.
+    pub(super) prefix: String,
+    /// What is behind them.
+    pub(super) text: &'a str,
+    /// Whether an empty line keeps Markdown from taking it for a part of the line before.
+    pub(super) apart: bool,
+}
+
+impl Lists {
+    /// No list goes on.
+    fn end(&mut self) {
+        self.widths.clear();
+        self.ours = false;
+    }
+
+    /// How far the text of the innermost item is indented.
+    fn indentation(&self) -> String {
+        " ".repeat(self.widths.iter().sum())
+    }
+
+    /// What stands before a line, and the rest of it.
+    fn place<'a>(&mut self, line: &'a str) -> Item<'a> {
+        let behind = line.trim_start_matches(INDENT);
+        let depth = (line.len() - behind.len()) / INDENT.len_utf8();
+        let before = self.widths.len();
+        if depth > before {
+            self.end();
+            return Item { prefix: String::new(), text: line, apart: false };
+        }
+        let Some((mark, text, ours)) = mark(behind, depth) else {
+            let apart = depth < before && (depth > 0 || self.ours);
+            self.widths.truncate(depth);
+            if depth == 0 {
+                self.end();
+            }
+            return Item { prefix: self.indentation(), text: behind, apart };
+        };
+        self.widths.truncate(depth);
+        // Among text only a list that begins with 1 is one.
+        let apart = depth > 0 && depth == before && !ours && mark != "1. ";
+        let prefix = format!("{}{mark}", self.indentation());
+        // A box is text already.
+        self.widths.push(if ours { 2 } else { mark.len() });
+        self.ours |= ours;
+        let text = text.trim_start_matches(' ');
+        Item { prefix, text, apart }
+    }
+}
+
+/// The Markdown of the mark that a line begins with, what is behind it, and whether the mark was
+/// another one.
+fn mark(line: &str, depth: usize) -> Option<(&str, &str, bool)> {
+    if let Some(text) = line.strip_prefix(BULLETS[depth.min(BULLETS.len() - 1)]) {
+        return Some(("- ", text, true));
+    }
+    for (shown, mark) in [("☐ ", "- [ ] "), ("☑ ", "- [x] ")] {
+        if let Some(text) = line.strip_prefix(shown) {
+            return Some((mark, text, true));
+        }
+    }
+    let digits = line.bytes().take(DIGITS_MAX + 1).take_while(u8::is_ascii_digit).count();
+    let number = (1..=DIGITS_MAX).contains(&digits) && line[digits..].starts_with(". ");
+    number.then(|| (&line[..digits + 2], &line[digits + 2..], false))
+}
