@@ -118,7 +118,8 @@ fn next_address(text: &str, from: usize) -> Option<usize> {
     }
 }
 
-fn address_length(text: &str) -> usize {
+/// How long the address is that a text begins with.
+pub(super) fn address_length(text: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || "<>\"`{}|\\^[]«»“”*".contains(c);
     let mut address = &text[..text.find(ends).unwrap_or(text.len())];
     let open = address.matches('(').count();

@@ -132,10 +132,11 @@ impl Page {
 
     fn push(&mut self, quote: Quote, line: &str) {
         self.blank = line.trim().is_empty();
+        self.quote = quote;
         let line = format!("{}{line}", "> ".repeat(quote.depth));
         // Blanks at the end mean nothing, but in code they may.
-        self.out.push(if self.blank { line.trim_end().to_owned() } else { line });
-        self.quote = quote;
+        let cut = if self.blank && quote.depth > 0 { line.trim_end_matches(' ') } else { &line };
+        self.out.push(cut.to_owned());
     }
 }
 

@@ -4,6 +4,8 @@
 //! Pure, and linear in the length of the text.
 
 use crate::limits;
+use crate::markup::defang::ZWSP;
+use crate::markup::links;
 
 /// A run of dashes of this length frames a quote.
 const FRAME: usize = 54;
@@ -244,27 +246,44 @@ fn keep(rest: &str, out: &mut String) -> usize {
     1
 }
 
-/// `[URL]u[/URL]` is where it leads. `closed` ends when no such link closes any more.
+/// `[URL]u[/URL]` is where it leads, in angle brackets where it would be no link without, or another
+/// one. `closed` ends when no such link closes any more.
 fn short_link(rest: &str, out: &mut String, closed: &mut bool) -> usize {
     let Some(length) = find(&rest[5..], "[/url]") else {
         *closed = false;
         return keep(rest, out);
     };
     let (address, end) = (&rest[5..5 + length], 5 + length + 6);
-    let glued = |c: char| c.is_alphanumeric() || "/-_=&%#+~@:".contains(c);
-    let glued = out.ends_with(char::is_alphanumeric) || rest[end..].starts_with(glued);
+    if out.ends_with(ZWSP) {
+        // What it keeps inert is before it, not the address.
+        out.push(ZWSP);
+    }
     let scheme = address.split_once(':').filter(|(scheme, _)| {
         scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     let whole = !address.contains(|c: char| c.is_whitespace() || "<>[]".contains(c));
-    // The server would not have made these: without the brackets they would be no links, or others.
     match scheme {
-        Some((_, behind)) if whole && (glued || !behind.starts_with("//")) => {
-            out.extend(["<", address, ">"]);
-        }
+        Some((_, behind)) if whole && !behind.starts_with("//") => out.extend(["<", address, ">"]),
+        Some(_) if whole && is_glued(out, address, &rest[end..]) => out.extend(["<", address, ">"]),
         _ => out.push_str(address),
     }
     end
+}
+
+/// Whether an address would not be read as it is between these texts, and the server, which goes on
+/// to the next blank, did not make a link of it there: somebody did.
+fn is_glued(before: &str, address: &str, after: &str) -> bool {
+    let run = &after[..after.find(|c: char| c.is_whitespace() || c == '[').unwrap_or(after.len())];
+    let behind = &after[run.len()..];
+    let tag = run.is_empty() && behind.starts_with('[') && !behind.starts_with("[/");
+    let named = before.len().checked_sub(7).and_then(|at| before.get(at..));
+    let named = named.is_some_and(|tag| tag.eq_ignore_ascii_case("[/user]"));
+    let begins = !named && !before.ends_with(char::is_alphanumeric);
+    let reads = links::address_length(&format!("{address}{run}")) == address.len();
+    let end = run.strip_prefix([')', '”', '»']).unwrap_or(run);
+    let end = end.strip_prefix(['.', ',', '?', '!', ';']).unwrap_or(end);
+    let ends = end.starts_with(['"', '{', '}']) || end.is_empty() && !behind.starts_with('[');
+    !begins || tag || !reads && !ends
 }
 
 /// `[URL=a]t[/URL]` where the text is the address: the server's, which may have taken closing tags

@@ -12,6 +12,9 @@ use crate::markup::readback::tags::Token;
 /// Signs beside those of ASCII that Markdown surely takes for punctuation.
 const PUNCTUATION: &str = "«»“”„‘’–—…№•";
 
+/// What marks are made of.
+const SIGNS: [char; 3] = ['*', '_', '~'];
+
 /// What a text is shown as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style<'a> {
@@ -250,13 +253,25 @@ fn marks(pieces: &[Piece], spans: &[Span<'_>], span: usize) -> (&'static str, &'
         _ => false,
     };
     let touches = outside.iter().chain(&inside).any(is_star);
+    // Nor may a sign in the text be taken for a part of a mark.
+    let sign = |piece: &Option<&Piece>, last: bool| match piece {
+        Some(Piece::Text(text)) if last => {
+            let raw = text.strip_suffix(SIGNS);
+            raw.is_some_and(|before| !before.ends_with('\\'))
+        }
+        Some(Piece::Text(text)) => text.starts_with(SIGNS),
+        _ => false,
+    };
+    let flanks = flanks
+        && !(sign(&outside[0], true) || sign(&outside[1], false))
+        && !(sign(&inside[0], false) || sign(&inside[1], true));
     match style {
         Style::Link(_) => ("[", "]"),
         Style::Bold if flanks => ("**", "**"),
         Style::Bold => ("<b>", "</b>"),
         // Next to the stars of bold text another star would be one of them.
         Style::Italic if flanks && !touches => ("*", "*"),
-        Style::Italic if borders == [true, true] => ("_", "_"),
+        Style::Italic if flanks && borders == [true, true] => ("_", "_"),
         Style::Italic => ("<i>", "</i>"),
         Style::Strike if flanks => ("~~", "~~"),
         Style::Strike => ("<s>", "</s>"),
