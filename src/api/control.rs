@@ -13,11 +13,13 @@ use crate::agents::registry::AgentView;
 use crate::agents::registry::Registry;
 use crate::api;
 use crate::api::deliveries;
+use crate::api::directory;
 use crate::api::problem::Problem;
 use crate::api::routes::Action;
 use crate::api::routes::Listener;
 use crate::base::metrics;
 use crate::base::secret::Secret;
+use crate::directory::Directory;
 use crate::domain::agent::AgentState;
 use crate::domain::delivery::Event;
 use crate::domain::ids::AgentName;
@@ -38,6 +40,10 @@ pub struct ControlListener {
     pub store: Store,
     /// Agents and consents; `None` while the portal is not configured.
     pub agents: Option<(Arc<Registry>, Arc<Consents>)>,
+    /// Who may talk with agents; `None` likewise.
+    pub directory: Option<Arc<Directory>>,
+    /// What a person should look at, one sentence each.
+    pub warnings: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Where deliveries are steered; `None` likewise.
     pub desk: Option<Desk>,
     /// Settings of the portal that are missing.
@@ -87,6 +93,16 @@ impl ControlListener {
                 let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
                 Ok(Reply::json(200, &shown(&view)))
             }
+            Action::AgentChange(name) => {
+                let (registry, _) = self.configured()?;
+                let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
+                directory::change_rule(self.directory()?, &view, request)
+            }
+            Action::Acl => {
+                let (registry, _) = self.configured()?;
+                directory::explain(registry, self.directory()?, request)
+            }
+            Action::Departments => Ok(directory::departments(self.directory()?)),
             Action::AgentCreate => self.create(request),
             Action::AgentConsent(name) => self.consent(&agent_name(&name)?),
             Action::DeliveryList => {
@@ -153,6 +169,8 @@ impl ControlListener {
                     "parked": given_up.parked,
                     "waiting_for_a_person": given_up.dead.saturating_add(given_up.parked),
                 },
+                "directory": self.directory.as_deref().map(directory::standing),
+                "warnings": (self.warnings)(),
                 "limits": self.agents.as_ref().map(|(registry, _)| limits_shown(&registry.limits())),
             }),
         ))
@@ -184,6 +202,12 @@ impl ControlListener {
 
     fn views(&self) -> Vec<AgentView> {
         self.agents.as_ref().map(|(registry, _)| registry.agents()).unwrap_or_default()
+    }
+
+    fn directory(&self) -> Result<&Directory, Problem> {
+        self.configured()?;
+        let known = self.directory.as_deref();
+        known.ok_or_else(|| Problem::unavailable("the connector is starting"))
     }
 
     fn steering(&self) -> Result<&Desk, Problem> {

@@ -5,6 +5,7 @@ pub mod consent;
 pub mod control;
 pub mod deliver;
 mod deliveries;
+mod directory;
 pub mod problem;
 pub mod routes;
 

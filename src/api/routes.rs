@@ -32,6 +32,12 @@ pub enum Action {
     AgentCreate,
     /// One agent.
     AgentShow(String),
+    /// Change an agent's rule over departments.
+    AgentChange(String),
+    /// Whether somebody may talk with an agent, and why.
+    Acl,
+    /// The company's structure.
+    Departments,
     /// A consent link for an agent.
     AgentConsent(String),
     /// Deliveries, newest first.
@@ -91,6 +97,7 @@ pub enum NoRoute {
 pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, NoRoute> {
     use Method::Get;
     use Method::Head;
+    use Method::Patch;
     use Method::Post;
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let get = |action| match method {
@@ -112,7 +119,13 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
             Post => Ok(Action::AgentCreate),
             _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
         },
-        (Listener::Control, ["v1", "agents", name]) => get(Action::AgentShow((*name).to_owned())),
+        (Listener::Control, ["v1", "acl"]) => get(Action::Acl),
+        (Listener::Control, ["v1", "departments"]) => get(Action::Departments),
+        (Listener::Control, ["v1", "agents", name]) => match method {
+            Get | Head => Ok(Action::AgentShow((*name).to_owned())),
+            Patch => Ok(Action::AgentChange((*name).to_owned())),
+            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, PATCH")),
+        },
         (Listener::Control, ["v1", "agents", name, "consent"]) => {
             post(Action::AgentConsent((*name).to_owned()))
         }
@@ -222,7 +235,7 @@ mod tests {
     fn only_three_actions_are_open() {
         let open = ["/healthz", "/readyz", "/metrics"];
         let closed = ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"];
-        let ledger = ["/v1/deliveries", "/v1/deliveries/a"];
+        let ledger = ["/v1/deliveries", "/v1/deliveries/a", "/v1/acl", "/v1/departments"];
         for path in closed.iter().chain(&ledger).chain(&open) {
             let action = route(Listener::Control, Method::Get, path).expect("routed");
             assert_eq!(action.is_open(), open.contains(path), "{path}");

@@ -117,6 +117,8 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         secret: control_secret,
         store,
         agents: shared.clone(),
+        directory: flows.as_ref().map(|flows| Arc::clone(&flows.directory)),
+        warnings: warnings(flows.as_ref()),
         desk: flows.as_ref().map(|flows| flows.outbound.desk()),
         missing: missing(&settings),
         consent_url: settings.consent_url.as_str().trim_end_matches('/').to_owned(),
@@ -255,6 +257,12 @@ fn missing(settings: &Settings) -> Vec<&'static str> {
         missing.push("AIHUMMER_INBOUND_SECRET");
     }
     missing
+}
+
+fn warnings(flows: Option<&Flows>) -> Box<dyn Fn() -> Vec<String> + Send + Sync> {
+    let Some(flows) = flows else { return Box::new(Vec::new) };
+    let (inbound, directory) = (flows.inbound.handle(), Arc::clone(&flows.directory));
+    Box::new(move || inbound.warnings().into_iter().chain(directory.standing().problem).collect())
 }
 
 fn gateway_reason(flows: Option<&Flows>) -> Box<dyn Fn() -> Option<String> + Send + Sync> {

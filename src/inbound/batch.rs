@@ -63,14 +63,6 @@ impl Batch {
         batch
     }
 
-    /// The messages that are there.
-    pub fn messages(&self) -> impl Iterator<Item = &Message> {
-        self.fates.values().filter_map(|fate| match fate {
-            Fate::Added(message) | Fate::Updated(message) => Some(&**message),
-            Fate::Deleted => None,
-        })
-    }
-
     fn note(&mut self, id: MessageId, fate: Fate) {
         match (self.fates.get(&id), &fate) {
             (Some(Fate::Deleted), _) => {}

@@ -23,7 +23,7 @@ use crate::limits;
 const BACKOFF: Backoff = Backoff { first: limits::POLL_RETRY_FIRST, most: limits::POLL_RETRY_MAX };
 
 /// An agent whose turn it is. Given back with [`Timetable::done`], [`Timetable::failed`] or
-/// [`Timetable::unsupported`].
+/// [`Timetable::put_off`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     /// Who.
@@ -211,15 +211,6 @@ impl Timetable {
         self.running.remove(agent);
         if let Some(entry) = self.agents.get_mut(agent) {
             entry.due = now + after.unwrap_or_default().max(self.pace.active);
-        }
-    }
-
-    /// The portal has no event log: it is asked again when it may have been updated.
-    pub fn unsupported(&mut self, agent: &AgentName, now: Instant) {
-        if let Some(entry) = self.end(agent, now) {
-            entry.due = now + limits::EVENT_METHOD_PROBE_EVERY;
-            // Whenever it is asked again, it begins anew.
-            entry.subscribe_at = now;
         }
     }
 

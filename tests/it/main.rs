@@ -6,6 +6,7 @@
 
 mod support;
 
+mod acl;
 mod attacks;
 mod backup;
 mod bad_deliver;

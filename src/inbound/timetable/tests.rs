@@ -193,22 +193,6 @@ fn failures_of_one_agent_delay_that_agent_alone() {
 }
 
 #[test]
-fn portal_without_event_log_is_probed_daily_or_when_asked() {
-    let now = Instant::now();
-    let mut table = table(&["mira"], now);
-    let mira = name("mira");
-    take(&mut table, now);
-    table.subscribed(&mira, UserId(1), now);
-    table.unsupported(&mira, now);
-    let tomorrow = now + limits::EVENT_METHOD_PROBE_EVERY;
-    assert_eq!(wait(&mut table, tomorrow - ACTIVE), ACTIVE);
-    assert!(take(&mut table, tomorrow).subscribe);
-    table.unsupported(&mira, tomorrow);
-    table.nudge(&mira, tomorrow);
-    assert!(take(&mut table, tomorrow + ACTIVE).subscribe);
-}
-
-#[test]
 fn waiting_for_the_limiter_is_no_failure() {
     let start = Instant::now();
     let mut table = table(&["a"], start);

@@ -1,0 +1,207 @@
+//! Who may talk with an agent, on the control listener: one decision with what made it, the company's
+//! structure as the connector knows it, and the rule of an agent. Called by `control`.
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::agents::registry::AgentView;
+use crate::agents::registry::Registry;
+use crate::api::deliver::store_problem;
+use crate::api::problem::Problem;
+use crate::base::clock;
+use crate::directory::Directory;
+use crate::domain::acl;
+use crate::domain::acl::Allowed;
+use crate::domain::acl::Because;
+use crate::domain::acl::Decision;
+use crate::domain::ids::AgentName;
+use crate::domain::ids::DepartmentId;
+use crate::domain::ids::DialogId;
+use crate::domain::ids::UserId;
+use crate::domain::org::Org;
+use crate::http::Reply;
+use crate::http::Request;
+
+/// Whether somebody may talk with an agent, and why.
+pub(super) fn explain(
+    registry: &Registry,
+    directory: &Directory,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let asked = |name| request.query_value(name).filter(|value| !value.is_empty());
+    let name = asked("agent").ok_or_else(|| Problem::invalid("agent: name one"))?;
+    let agent = AgentName::parse(&name).and_then(|name| registry.agent(&name));
+    let agent = agent.ok_or_else(|| Problem::not_found("no agent has this name"))?;
+    let own = agent.user.ok_or_else(|| {
+        Problem::precondition("the agent has no account yet: open a consent link")
+    })?;
+    let person = person(asked("user"), asked("dialog"))?;
+    directory.ensure(&agent.name, &[person]).map_err(|failure| {
+        let code = failure.code.to_ascii_lowercase();
+        Problem::unavailable(format!("the portal did not tell who that is ({code}); try again"))
+    })?;
+    let decision = directory.decide(&agent.name, own, person);
+    let org = directory.org();
+    let department = |id: DepartmentId| json!({ "id": id.0, "name": org.department(id).map(|one| one.name.as_str()) });
+    let known = org.person(person).map(|known| {
+        let departments = known.departments.iter().map(|id| department(*id));
+        json!({ "name": known.name, "departments": departments.collect::<Vec<Value>>() })
+    });
+    Ok(Reply::json(
+        200,
+        &json!({
+            "agent": agent.name.as_str(),
+            "user": person.0,
+            "allowed": decision.allowed,
+            "because": decision.because.as_str(),
+            "department": decision.because.department().map(department),
+            "explanation": explanation(&org, decision),
+            "person": known,
+            "rule": rule(directory, &agent.name),
+        }),
+    ))
+}
+
+fn person(user: Option<String>, dialog: Option<String>) -> Result<UserId, Problem> {
+    let number = |text: String| match DialogId::parse(&text) {
+        Some(DialogId::User(user)) => Ok(user),
+        _ => Err(Problem::invalid("user, dialog: the number of a person, such as 12")),
+    };
+    match (user, dialog) {
+        (Some(user), None) => number(user),
+        (None, Some(dialog)) => number(dialog),
+        _ => Err(Problem::invalid("name one of user and dialog")),
+    }
+}
+
+/// The rule in force for an agent, and which parts are its own.
+fn rule(directory: &Directory, agent: &AgentName) -> Value {
+    let in_force = directory.rule_of(agent);
+    json!({
+        "departments": in_force.rule.allowed.to_string(),
+        "departments_denied": acl::departments_text(&in_force.rule.denied),
+        "own": in_force.own_allowed,
+        "own_denied": in_force.own_denied,
+    })
+}
+
+fn explanation(org: &Org, Decision { because, .. }: Decision) -> String {
+    let name = |id: DepartmentId| match org.department(id) {
+        Some(department) => format!("{} ({id})", department.name),
+        None => format!("department {id}"),
+    };
+    match because {
+        Because::All => "every colleague may talk with this agent".into(),
+        Because::OwnDepartment(id) => {
+            format!("the person is in {}, which is the agent's or lies below it", name(id))
+        }
+        Because::HeadAbove(id) => {
+            format!("the person heads {}, which is the agent's or lies above it", name(id))
+        }
+        Because::Listed(id) => {
+            format!("the person is in {}, which is listed or lies below a listed one", name(id))
+        }
+        Because::Denied(id) => {
+            format!("the person is in {}, which is denied or lies below a denied one", name(id))
+        }
+        Because::Outside => "the person is in no department that may".into(),
+        Because::UnknownPerson => {
+            "the structure does not have the person: dismissed, external, or in no department"
+                .into()
+        }
+        Because::AgentWithoutDepartment => {
+            "the agent's account is in no department: put it in one, or list departments".into()
+        }
+        Because::NoStructure => {
+            "the company's structure is not known or too old: see /v1/departments".into()
+        }
+    }
+}
+
+/// The structure as the connector knows it.
+pub(super) fn departments(directory: &Directory) -> Reply {
+    let (org, standing) = (directory.org(), directory.standing());
+    let people_in =
+        |id: DepartmentId| org.people().filter(|person| person.departments.contains(&id)).count();
+    let departments = org.departments().map(|one| {
+        json!({
+            "id": one.id.0,
+            "name": one.name,
+            "parent": one.parent.map(|id| id.0),
+            "head": one.head.map(|id| id.0),
+            "people": people_in(one.id),
+        })
+    });
+    let departments: Vec<Value> = departments.collect();
+    Reply::json(
+        200,
+        &json!({
+            "departments": departments,
+            "people": standing.people,
+            "read_at": standing.read_at.map(|at| at.to_string()),
+            "age_s": standing.read_at.map(|at| clock::now().since(at).as_secs()),
+            "fresh": standing.fresh,
+            "problem": standing.problem,
+        }),
+    )
+}
+
+/// How the structure stands, for the status.
+pub(super) fn standing(directory: &Directory) -> Value {
+    let standing = directory.standing();
+    json!({
+        "departments": standing.departments,
+        "people": standing.people,
+        "age_s": standing.read_at.map(|at| clock::now().since(at).as_secs()),
+        "fresh": standing.fresh,
+        "problem": standing.problem,
+    })
+}
+
+/// Changes an agent's own rule; what is absent stays, `null` goes back to the setting.
+pub(super) fn change_rule(
+    directory: &Directory,
+    agent: &AgentView,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let body: Value = serde_json::from_slice(request.body.in_memory().unwrap_or_default())
+        .map_err(|_| Problem::invalid("the body is not JSON; send {\"departments\":\"own\"}"))?;
+    let Value::Object(fields) = body else {
+        return Err(Problem::invalid("the body is no object; send {\"departments\":\"own\"}"));
+    };
+    if let Some(odd) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+        return Err(Problem::invalid(format!("{odd}: not a field of this; fields: {FIELDS:?}")));
+    }
+    let now = directory.rule_of(&agent.name);
+    let allowed = now.own_allowed.then_some(now.rule.allowed);
+    let denied = now.own_denied.then_some(now.rule.denied);
+    let allowed = field(&fields, FIELDS[0], allowed, Allowed::parse)?;
+    let denied = field(&fields, FIELDS[1], denied, acl::parse_departments)?;
+    let there = directory.set_rule(&agent.name, allowed, denied);
+    if !there.map_err(|why| store_problem(&why))? {
+        return Err(Problem::not_found("no agent has this name"));
+    }
+    let name = agent.name.as_str();
+    Ok(Reply::json(200, &json!({ "name": name, "rule": rule(directory, &agent.name) })))
+}
+
+const FIELDS: [&str; 2] = ["departments", "departments_denied"];
+
+/// A field as it is to be: unchanged when it is absent, none when it is `null`.
+fn field<T>(
+    fields: &Map<String, Value>,
+    name: &str,
+    now: Option<T>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Problem> {
+    match fields.get(name) {
+        None => Ok(now),
+        Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => match parse(text) {
+            Ok(value) => Ok(Some(value)),
+            Err(why) => Err(Problem::invalid(format!("{name}: {why}"))),
+        },
+        Some(_) => Err(Problem::invalid(format!("{name}: a text or null"))),
+    }
+}

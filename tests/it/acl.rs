@@ -1,0 +1,159 @@
+//! Who may talk with an agent: the rule over departments in both directions, and what a person is told
+//! about it.
+
+use aihummer_bitrix24::sim::User;
+use aihummer_bitrix24::sim::stage::Connector;
+use aihummer_bitrix24::sim::stage::SECRET;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::eventually;
+use crate::support::scene::Scene;
+
+/// A company whose agent sits in sales, with somebody in accounting.
+struct Company {
+    scene: Scene,
+    accounting: u64,
+    ann: u64,
+}
+
+impl Company {
+    fn new() -> Company {
+        let scene = Scene::new();
+        let (sales, accounting) = {
+            let mut world = scene.portal.world();
+            let sales = world.add_department("Sales", None);
+            (sales, world.add_department("Accounting", None))
+        };
+        for user in [scene.mira, scene.olaf] {
+            scene.portal.world().users.get_mut(&user).expect("there").departments = vec![sales];
+        }
+        let ann = User::employee("Ann", "Accountant").in_departments(&[accounting]);
+        let ann = scene.portal.add_user(ann);
+        Company { scene, accounting, ann }
+    }
+
+    fn write(&self, author: u64, text: &str) {
+        self.scene.portal.write_to(author, self.scene.mira, text).expect("writes");
+    }
+
+    /// Until the gateway has exactly these, in this order.
+    fn await_received(&self, texts: &[&str]) {
+        eventually("the messages that may", || (self.scene.received() == texts).then_some(()));
+    }
+}
+
+fn get(connector: &Connector, path: &str) -> (u16, Value) {
+    let answer = connector.control("GET", path, None).expect("an answer");
+    (answer.status, serde_json::from_str(&answer.text()).unwrap_or_default())
+}
+
+fn send(connector: &Connector, id: &str, dialog: &str) -> (u16, String) {
+    let target = format!("helper/{dialog}");
+    let body = json!({ "delivery_id": id, "external_id": target, "text": "hello" });
+    let answer = connector.deliver(&body, &[("X-AIHummer-Inbound-Secret", SECRET)]);
+    let answer = answer.expect("an answer");
+    (answer.status, answer.text())
+}
+
+#[test]
+fn a_decision_is_explained_and_holds_in_both_directions() {
+    let company = Company::new();
+    let (scene, ann) = (&company.scene, company.ann);
+    let connector = scene.start_connected();
+    company.write(ann, "may I?");
+    company.write(scene.olaf, "me too?");
+    company.await_received(&["me too?"]);
+    eventually("the refusal to be counted", || {
+        let metrics = connector.control("GET", "/metrics", None).expect("an answer").text();
+        metrics.contains("ignored_total{rule=\"department\"} 1\n").then_some(())
+    });
+    assert!(connector.log().contains("because=outside"), "the log says which rule decided");
+
+    let (status, allowed) = get(&connector, &format!("/v1/acl?agent=helper&user={}", scene.olaf));
+    assert_eq!(
+        (status, &allowed["allowed"], &allowed["because"]),
+        (200, &json!(true), &json!("own_department"))
+    );
+    assert_eq!(allowed["department"]["name"], "Sales");
+    let (_, refused) = get(&connector, &format!("/v1/acl?agent=helper&dialog={ann}"));
+    assert_eq!((&refused["allowed"], &refused["because"]), (&json!(false), &json!("outside")));
+    assert_eq!(refused["person"]["departments"][0]["name"], "Accounting");
+    println!("allowed: {allowed}\nrefused: {refused}");
+
+    let (status, told) = send(&connector, "d-1", &ann.to_string());
+    assert_eq!(status, 403, "{told}");
+    assert!(told.contains("permission_denied") && told.contains("/v1/acl"), "{told}");
+    assert_eq!(send(&connector, "d-2", &scene.olaf.to_string()).0, 200);
+    // A group in which nobody may, and one in which somebody does.
+    let hers = scene.portal.add_chat("Ledgers", ann, &[scene.mira]);
+    assert_eq!(send(&connector, "d-3", &format!("chat{hers}")).0, 403);
+    let both = scene.portal.add_chat("Invoices", ann, &[scene.mira, scene.olaf]);
+    assert_eq!(send(&connector, "d-4", &format!("chat{both}")).0, 200);
+    let (status, tree) = get(&connector, "/v1/departments");
+    assert_eq!((status, &tree["fresh"], &tree["people"]), (200, &json!(true), &json!(3)));
+    let names: Vec<&str> = tree["departments"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|d| d["name"].as_str())
+        .collect();
+    assert!(names.contains(&"Sales") && names.contains(&"Accounting"), "{names:?}");
+}
+
+#[test]
+fn an_agents_own_rule_counts_at_once_and_after_a_restart() {
+    let company = Company::new();
+    let mut connector = company.scene.start_connected();
+    let change = |connector: &Connector, body: Value| {
+        let answer =
+            connector.control("PATCH", "/v1/agents/helper", Some(&body)).expect("an answer");
+        (answer.status, answer.text())
+    };
+    let accounting = company.accounting.to_string();
+    let (status, told) = change(&connector, json!({ "departments": accounting }));
+    assert_eq!(status, 200, "{told}");
+    company.write(company.scene.olaf, "not any more");
+    company.write(company.ann, "now I may");
+    company.await_received(&["now I may"]);
+    assert!(connector.terminate().expect("it stops").success());
+    let connector = company.scene.start();
+    company.write(company.ann, "still");
+    company.await_received(&["now I may", "still"]);
+    let (status, told) = change(&connector, json!({ "departments": null }));
+    assert_eq!(status, 200, "{told}");
+    company.write(company.scene.olaf, "back");
+    company.await_received(&["now I may", "still", "back"]);
+    for (body, named) in [
+        (json!({ "departments": "sales" }), "departments"),
+        (json!({ "departments_denied": 5 }), "departments_denied"),
+        (json!({ "colour": "red" }), "colour"),
+        (json!([]), "object"),
+    ] {
+        let (status, told) = change(&connector, body);
+        assert!(status == 400 && told.contains(named), "{status} {told}");
+    }
+    for path in ["/v1/acl?agent=helper", "/v1/acl?user=12", "/v1/acl?agent=helper&user=x"] {
+        assert_eq!(get(&connector, path).0, 400, "{path}");
+    }
+    assert_eq!(get(&connector, "/v1/acl?agent=nobody&user=12").0, 404);
+}
+
+#[test]
+fn who_may_not_is_told_so_once_a_day() {
+    let mut company = Company::new();
+    company.scene.set("BITRIX24_DENIED_REPLY", "I may only talk with sales.");
+    let mut connector = company.scene.start_connected();
+    let chat = company.scene.portal.private_chat(company.ann, company.scene.mira);
+    company.write(company.ann, "hello");
+    let said = |company: &Company| company.scene.said_by_agent(chat);
+    eventually("the answer", || (said(&company).len() == 1).then_some(()));
+    assert_eq!(said(&company), ["I may only talk with sales."]);
+    company.write(company.ann, "hello?");
+    connector.kill();
+    let _connector = company.scene.start();
+    company.write(company.ann, "is anybody there?");
+    company.write(company.scene.olaf, "done?");
+    company.await_received(&["done?"]);
+    assert_eq!(said(&company).len(), 1);
+}
