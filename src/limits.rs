@@ -365,6 +365,14 @@ pub const TYPING_AGAIN: Duration = Duration::from_secs(20);
 pub const TYPING_ASKED_MAX: Duration = Duration::from_secs(180);
 /// Dialogs in which agents are shown as typing at a time.
 pub const TYPING_PLACES_MAX: usize = 256;
+/// Messages that may wait to be marked as read; one more is left to the next of its dialog.
+pub const READ_MARKS_QUEUE_MAX: usize = 256;
+/// How often the portal is told at most how far an agent has read a dialog: people see no sooner.
+pub const READ_MARK_EVERY: Duration = Duration::from_secs(2);
+/// How long a mark waits for the portal's rate; later it tells nobody anything new.
+pub const READ_MARK_PATIENCE: Duration = Duration::from_secs(60);
+/// Dialogs of which it is remembered how far they were marked.
+pub const READ_MARK_DIALOGS_MAX: usize = 1024;
 /// How long an attempt that may have acted is looked for before a person decides: a UUID that the
 /// portal has claimed is free again after an hour (b24: messenger §6.2), and a margin.
 pub const DELIVERY_DOUBT_MIN: Duration = Duration::from_secs(70 * 60);

@@ -238,6 +238,7 @@ fn flows(
             poll_idle: settings.poll_idle,
             groups: settings.group_messages,
             prefix: settings.sender_prefix,
+            read_marks: settings.read_marks,
         },
         asked,
         refused,

@@ -25,6 +25,8 @@ pub enum ThreadName {
     Deliver(usize),
     /// Shows agents as typing.
     Typing,
+    /// Marks messages as read.
+    ReadMarks,
     /// Token timetable.
     Refresh,
     /// Reads the company's structure.
@@ -47,6 +49,7 @@ impl fmt::Display for ThreadName {
             ThreadName::Schedule => f.write_str("schedule"),
             ThreadName::Deliver(n) => write!(f, "deliver-{n}"),
             ThreadName::Typing => f.write_str("typing"),
+            ThreadName::ReadMarks => f.write_str("read-marks"),
             ThreadName::Refresh => f.write_str("refresh"),
             ThreadName::Directory => f.write_str("directory"),
             ThreadName::Store => f.write_str("store"),

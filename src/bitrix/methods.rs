@@ -371,6 +371,20 @@ pub fn person(person: UserId) -> Call<bool> {
     }
 }
 
+/// Marks a dialog as read up to a message, which shows the authors that it was seen. Without the
+/// message it would be read to the end and show nothing (b24: messenger §12).
+pub fn dialog_read(dialog: DialogId, message: MessageId) -> Call<()> {
+    Call {
+        method: "im.dialog.read",
+        params: params(json!({ "DIALOG_ID": dialog.to_string(), "MESSAGE_ID": message.0 })),
+        // Reading twice reads once.
+        writes: false,
+        lane: Lane::Typing,
+        read: |_| Some(()),
+        file: None,
+    }
+}
+
 /// Members of a dialog from an offset on (b24: messenger §4.3, §4.4).
 pub fn dialog_members(dialog: DialogId, offset: usize, limit: usize) -> Call<Vec<Member>> {
     let fields = json!({ "DIALOG_ID": dialog.to_string(), "LIMIT": limit, "OFFSET": offset });

@@ -1,7 +1,7 @@
 //! Rank 4: from the portal to the gateway. `poll` asks for events at the pace of `timetable`,
 //! `catch_up` looks through the dialogs for what no event told, `intake` and `ingest` decide and
 //! commit what is to be forwarded together with up to where it was read, `relay` empties the outbox
-//! towards the gateway as far as `gate` lets it. The two halves meet in the database only: a kick
+//! towards the gateway as far as `gate` lets it, and `presence` shows people what it took. The two halves meet in the database only: a kick
 //! between them is a hint. Knows nothing of the way back (`outbound`).
 
 mod batch;
@@ -10,6 +10,7 @@ mod gate;
 mod ingest;
 mod intake;
 mod poll;
+mod presence;
 mod relay;
 mod seen;
 mod timetable;
@@ -43,6 +44,7 @@ use crate::inbound::ingest::Ingest;
 use crate::inbound::intake::Intake;
 use crate::inbound::poll::Poll;
 use crate::inbound::poll::PollParts;
+use crate::inbound::presence::ReadMarks;
 use crate::inbound::relay::Relay;
 use crate::inbound::relay::RelayParts;
 use crate::limits;
@@ -88,6 +90,8 @@ pub struct InboundOptions {
     pub groups: GroupPolicy,
     /// Where the sender's name is put before the text.
     pub prefix: SenderPrefix,
+    /// Whether messages are marked as read once the gateway has them.
+    pub read_marks: bool,
 }
 
 /// What [`Inbound`] is made of.
@@ -182,15 +186,22 @@ impl Inbound {
                 nudges: nudged,
                 changes: registry.changes(),
                 stop: stop_polling,
-                registry,
+                registry: Arc::clone(&registry),
             },
             options.poll_active,
             options.poll_idle,
         ));
+        let (read, marking) = if options.read_marks {
+            let (read, thread) = ReadMarks::start(registry, stop_relaying.clone(), &exits)?;
+            (read, Some(thread))
+        } else {
+            (ReadMarks::off(), None)
+        };
         let relay = RelayParts {
             store,
             gateway: Arc::clone(&gateway),
             gate: Arc::clone(&gate),
+            read,
             asked,
             stop: stop_relaying,
         };
@@ -202,7 +213,7 @@ impl Inbound {
             gateway,
             polling: Some(polling),
             relaying: Some(relaying),
-            threads: Vec::new(),
+            threads: marking.into_iter().collect(),
         };
         inbound.spawn_relay(&relay, kicked, noted, &exits)?;
         inbound.spawn_poll(poll, &exits)?;

@@ -36,6 +36,7 @@ use crate::inbound::Asked;
 use crate::inbound::dice;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::Pass;
+use crate::inbound::presence::ReadMarks;
 use crate::limits;
 use crate::store;
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub(in crate::inbound) struct RelayParts {
     pub gateway: Arc<Gateway>,
     /// Whether it may be tried.
     pub gate: Arc<Gate>,
+    /// Told of every message that the gateway has.
+    pub read: ReadMarks,
     /// Told when the gateway has a message that an answer is to be expected to.
     pub asked: Asked,
     /// Ends the threads.
@@ -237,6 +240,9 @@ impl Relay {
             sent_at: inbound.sent_at,
         });
         self.parts.gate.leave(pass, &verdict, Instant::now(), dice());
+        if verdict == Verdict::Accepted {
+            self.parts.read.accepted(&row.agent, inbound.dialog, inbound.message);
+        }
         if verdict == Verdict::Accepted && asks(inbound) {
             (self.parts.asked)(&row.agent, inbound.dialog, began);
         }

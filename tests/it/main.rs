@@ -23,6 +23,7 @@ mod errors;
 mod identity;
 mod inbound_storm;
 mod outbound;
+mod presence;
 mod random_kill;
 mod secrets;
 mod stop;

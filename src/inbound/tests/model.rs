@@ -112,6 +112,7 @@ impl Scene {
             poll_idle: pace,
             groups: GroupPolicy::Addressed,
             prefix: SenderPrefix::Group,
+            read_marks: false,
         };
         let url = format!("{}/v1/inbound/generic", self.gateway.url());
         Inbound::start(InboundParts {

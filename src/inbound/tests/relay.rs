@@ -25,6 +25,7 @@ use crate::gateway::Gateway;
 use crate::inbound::Asked;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::GatewayState;
+use crate::inbound::presence::ReadMarks;
 use crate::inbound::relay::Relay;
 use crate::inbound::relay::RelayParts;
 use crate::inbound::tests::support::Desk;
@@ -58,7 +59,8 @@ fn start(desk: &Desk, gateway: Gateway) -> Running {
     let asked: Arc<Mutex<Vec<DialogId>>> = Arc::default();
     let told = Arc::clone(&asked);
     let hear: Asked = Arc::new(move |_, dialog, _| told.lock().expect("whole").push(dialog));
-    let parts = RelayParts { store, gateway, gate: gate_of, asked: hear, stop };
+    let read = ReadMarks::off();
+    let parts = RelayParts { store, gateway, gate: gate_of, read, asked: hear, stop };
     let exits = Exits::new().0;
     let threads = kicked.into_iter().enumerate().map(|(number, kicked)| {
         let noted = if number == 0 { noted.clone() } else { crossbeam_channel::never() };

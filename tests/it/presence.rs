@@ -1,0 +1,50 @@
+//! What employees see of an agent's reading: a message is marked as read once the gateway has it,
+//! not before, and not when that is switched off.
+
+use crate::support::eventually;
+use crate::support::scene::Scene;
+
+/// Olaf writes to Mira; the message.
+fn write(scene: &Scene, text: &str) -> u64 {
+    scene.portal.write_to(scene.olaf, scene.mira, text).expect("writes")
+}
+
+fn wait_seen(scene: &Scene, message: u64) {
+    eventually("the mark", || (scene.portal.viewers(message) == [scene.mira]).then_some(()));
+}
+
+#[test]
+fn a_message_is_read_once_the_gateway_has_it() {
+    let scene = Scene::new();
+    let _connector = scene.start_connected();
+    let message = write(&scene, "Is the invoice out?");
+    wait_seen(&scene, message);
+    let chat = scene.portal.private_chat(scene.olaf, scene.mira);
+    assert_eq!(scene.portal.read_to(chat, scene.mira), message);
+    assert_eq!(scene.gateway.inbound().len(), 1, "it has it");
+}
+
+#[test]
+fn a_message_is_not_read_while_the_gateway_does_not_take_it() {
+    let scene = Scene::new();
+    scene.gateway.refuse_texts("invoice", 503, "unavailable");
+    let connector = scene.start_connected();
+    let message = write(&scene, "Is the invoice out?");
+    eventually("a refusal", || connector.log().contains("gateway_away").then_some(()));
+    assert_eq!(scene.portal.viewers(message), [0; 0]);
+    scene.gateway.accept_all();
+    wait_seen(&scene, message);
+}
+
+#[test]
+fn nothing_is_read_where_that_is_switched_off() {
+    let mut scene = Scene::new();
+    scene.set("BITRIX24_READ_MARKS", "off");
+    scene.gateway.script(Box::new(|inbound| Some(inbound.text.clone())));
+    let connector = scene.start_connected();
+    let message = write(&scene, "Is the invoice out?");
+    let chat = scene.portal.private_chat(scene.olaf, scene.mira);
+    eventually("the answer", || (!scene.said_by_agent(chat).is_empty()).then_some(()));
+    assert!(!connector.log().contains("im.dialog.read"), "nothing was asked of the portal");
+    assert_eq!(scene.portal.viewers(message), [0; 0]);
+}
