@@ -96,6 +96,8 @@ impl Directory {
         rule: acl::Rule,
     ) -> store::Result<Arc<Directory>> {
         let (org, read_at) = store.org()?;
+        // A clock that was ahead must not make it fresh for ever.
+        let read_at = read_at.map(|at| at.min(clock::now()));
         let known = Known {
             org: Arc::new(org),
             read_at,

@@ -72,7 +72,9 @@ fn watch(directory: &Directory, changes: &Receiver<()>, stop: &Stop) {
                 }
                 Some(Err(_)) => {
                     failures += 1;
-                    BACKOFF.delay(failures, u64::from_le_bytes(crypto::random()))
+                    // Not woken by a change: the failure itself may have changed the agent's state.
+                    stop.wait(BACKOFF.delay(failures, u64::from_le_bytes(crypto::random())));
+                    continue;
                 }
                 // A change of some agent wakes it.
                 None => limits::DIRECTORY_EVERY,
@@ -136,6 +138,11 @@ impl Directory {
 
     fn read_org(&self, agent: &AgentName, calls: &mut u32) -> Result<Org, Failure> {
         let departments = self.all(agent, people::departments, calls)?;
+        if departments.is_empty() {
+            // An account that may not look gets nothing instead of a refusal, and every company has
+            // a root.
+            return Err(odd(people::DEPARTMENTS, "no_departments"));
+        }
         let accounts = self.all(agent, people::active_accounts, calls)?;
         let colleagues = accounts.into_iter().filter(|account| account.colleague);
         Ok(Org::new(departments, colleagues.map(|account| account.person)))
@@ -149,7 +156,7 @@ impl Directory {
         page: fn(i64) -> Call<Page<T>>,
         calls: &mut u32,
     ) -> Result<Vec<T>, Failure> {
-        let (mut rows, mut start) = (Vec::new(), 0);
+        let (mut rows, mut start, mut total) = (Vec::new(), 0, None);
         for _ in 0..limits::DIRECTORY_PAGES_MAX {
             let call = page(start);
             *calls += 1;
@@ -161,14 +168,19 @@ impl Directory {
                     found.unreadable
                 );
             }
+            // A list that changes between its pages may have lost a row from between them: without a
+            // department, those below a denied one would be below nothing.
+            if total.is_some() && found.total.is_some() && found.total != total {
+                return Err(odd(call.method, "list_changed"));
+            }
+            total = found.total;
             rows.extend(found.rows);
             match found.next.filter(|next| *next > start) {
                 Some(next) => start = next,
                 None => return Ok(rows),
             }
         }
-        let (class, effect) = (Class::Protocol, Effect::None);
-        Err(failure::failure(page(0).method, false, class, effect, "list_without_end"))
+        Err(odd(page(0).method, "list_without_end"))
     }
 
     /// Stores what changed, then decides by it.
@@ -197,6 +209,11 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// What the portal listed cannot be right.
+fn odd(method: &'static str, code: &str) -> Failure {
+    failure::failure(method, false, Class::Protocol, Effect::None, code)
 }
 
 /// What is to change so that `before` becomes `after`.
