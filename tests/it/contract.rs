@@ -118,7 +118,11 @@ fn the_examples_are_what_a_run_shows() {
     });
     seen.push(active);
     seen.push(control(&connector, "GET", "/v1/agents/helper"));
-    seen.push(control(&connector, "GET", "/v1/status"));
+    let status = eventually("the company's structure to be read", || {
+        let status = control(&connector, "GET", "/v1/status");
+        (status["directory"]["fresh"] == true).then_some(status)
+    });
+    seen.push(status);
     let request = examples.iter().find(|e| e["delivery_id"] == "d-1").expect("a request");
     seen.extend(deliveries(&scene, &connector, request));
     seen.push(control(&connector, "GET", "/v1/deliveries?state=rejected"));

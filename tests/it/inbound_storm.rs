@@ -179,7 +179,7 @@ impl Storm {
 #[test]
 fn nothing_is_lost_or_doubled_in_a_storm() {
     let size = if std::env::var_os("AIHUMMER_SLOW").is_some() { LONG } else { SHORT };
-    let seed = std::env::var("AIHUMMER_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = std::env::var_os("AIHUMMER_SEED").and_then(|seed| seed.to_str()?.parse().ok());
     let seed = seed.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         u64::from(now.subsec_nanos())

@@ -37,6 +37,8 @@ const RANKS: &[(&str, u32)] = &[
 const SAME_RANK: &[(&str, &str)] = &[
     // The bound of a constant, not a dependency on behaviour.
     ("base", "limits"),
+    // It asks the portal as the agents; they never ask it.
+    ("directory", "agents"),
     // The composition root turns settings into each component's options.
     ("app", "settings"),
 ];

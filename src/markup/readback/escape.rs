@@ -92,12 +92,14 @@ fn literal(after: &str) -> bool {
     let Some(inside) = after.strip_prefix(ZWSP) else { return false };
     let head = inside.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("www."));
     let scheme = inside.bytes().take(SCHEME_MAX).take_while(u8::is_ascii_alphabetic).count();
-    !head && !(scheme > 0 && inside[scheme..].starts_with("://"))
+    let address = scheme > 0 && inside[scheme..].starts_with("://");
+    !(head || address)
 }
 
 fn starts_html(text: &str) -> bool {
-    let begins = |tag: &&str| text.get(..tag.len()).is_some_and(|t| t.eq_ignore_ascii_case(tag));
-    HTML_BLOCKS.iter().any(|tag| begins(&tag))
+    HTML_BLOCKS
+        .iter()
+        .any(|tag| text.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag)))
 }
 
 fn is_entity(after: &str) -> bool {
