@@ -1,6 +1,6 @@
 //! `im.dialog.get` (b24: messenger §4.3, Q12): a chat in small letters, with how far everybody else
 //! has read it. Called by the messenger's method table; what lists of chats share with it is in
-//! [`chat_fields`].
+//! `chat_fields`.
 
 use serde_json::Map;
 use serde_json::Value;
