@@ -100,7 +100,7 @@ fn intake(desk: &Desk) -> Intake {
     intake_with(desk, GroupPolicy::Addressed, SenderPrefix::Never)
 }
 
-fn intake_with(desk: &Desk, groups: GroupPolicy, prefix: SenderPrefix) -> Intake {
+pub fn intake_with(desk: &Desk, groups: GroupPolicy, prefix: SenderPrefix) -> Intake {
     let nobody = Url::parse("http://127.0.0.1:1").expect("a URL");
     let oauth = OAuth::new(nobody, String::new(), Secret::new(String::new()), Vec::new());
     let registry = desk.registry(oauth);

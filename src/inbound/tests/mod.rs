@@ -4,5 +4,6 @@
 mod ingest;
 #[cfg(feature = "sim")]
 mod model;
+mod mutated;
 mod relay;
 mod support;
