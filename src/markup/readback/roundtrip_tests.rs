@@ -274,7 +274,6 @@ fn what_does_not_come_back_is_known() {
         ("> a\n>\n> ```\n> x\n> ```", "> a\n>\n\n```\nx\n```"),
         ("- a\n  > q", "- a\n> \u{2003}q"),
         ("- a\n\n1) b\n\n2. c", "- a\n\n1. b\n\n2. c"),
-        ("1.\n   - a\n\n     b", "\u{2003}◦ a\n\u{2003}\u{2003}b"),
     ];
     for (markdown, expected) in cases {
         assert_eq!(back(markdown), expected, "{markdown:?}");
