@@ -52,7 +52,9 @@ pub(super) fn escaped(text: &str, place: Place) -> String {
             }
             ticks = false;
         }
-        let opens = at_start && (blocks::fence(rest).is_some() || starts_html(rest));
+        // Looked for once in a line, not at each blank before it.
+        let first = at_start && !c.is_whitespace();
+        let opens = first && (blocks::fence(rest).is_some() || starts_html(rest));
         let meant = match c {
             '[' | ']' if place.linked => true,
             '`' => literal(after),

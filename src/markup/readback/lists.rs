@@ -2,6 +2,7 @@
 //! number behind as many U+2003 as the item is deep. What people type by hand looks the same and
 //! means the same. Pure; called by `readback`.
 
+use crate::limits;
 use crate::markup::parse::BULLETS;
 use crate::markup::parse::INDENT;
 use crate::markup::readback::blocks::Block;
@@ -74,7 +75,9 @@ impl Lists {
             self.end();
             return Item { prefix: String::new(), text: line, apart: false };
         }
-        let Some((mark, text, ours)) = mark(behind, depth) else {
+        // We write none deeper; and what is indented costs as much as it is deep.
+        let found = mark(behind, depth).filter(|_| depth < limits::MARKUP_DEPTH_MAX);
+        let Some((mark, text, ours)) = found else {
             let apart = depth < before && (depth > 0 || self.ours);
             self.widths.truncate(depth);
             if depth == 0 {

@@ -274,6 +274,8 @@ fn what_does_not_come_back_is_known() {
         ("> a\n>\n> ```\n> x\n> ```", "> a\n>\n\n```\nx\n```"),
         ("- a\n  > q", "- a\n> \u{2003}q"),
         ("- a\n\n1) b\n\n2. c", "- a\n\n1. b\n\n2. c"),
+        ("- [ ] a\n  -\n- b", "**☐ a**\n- b"),
+        ("x\n\n1.\n   - \\- a", "x\n\n\u{2003}◦ - a"),
     ];
     for (markdown, expected) in cases {
         assert_eq!(back(markdown), expected, "{markdown:?}");

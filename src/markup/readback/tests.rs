@@ -409,13 +409,19 @@ fn hostile_repetition_of_what_acts_stays_small() {
     for piece in pieces {
         for (begin, end) in [("", ""), ("[b][i]", "[/b][/i]"), ("", "[/url][/user][/code]")] {
             let piece = framed(piece);
-            let most = limits::DELIVERY_TEXT_BYTES_MAX / 4;
+            let most = 50_000;
             let text = format!("{begin}{}{end}", piece.repeat(most / piece.len()));
             let chars = read_back(&text).chars().count();
             assert!(chars <= text.len() * 16, "{piece:?} grew to {chars}");
             let _ = (mentioned(&text, 1), mentions_all(&text));
         }
     }
+    // Blanks in front of a line, and code below many items.
+    let blanks = " ".repeat(limits::DELIVERY_TEXT_BYTES_MAX);
+    assert_eq!(read_back(&format!("a\n{blanks}b")).len(), 3 + blanks.len());
+    let items: String = (0..200).map(|n| format!("{}1. a\n", "\u{2003}".repeat(n))).collect();
+    let text = format!("{items}[code]{}[/code]", "x\n".repeat(20_000));
+    assert!(read_back(&text).len() < text.len() * 16);
     // Openings first and then as many closings: how many are open must not matter to each.
     let many = 50_000;
     let text = format!("{}x{}", "[b][url=a]".repeat(many), "[/url][/b]".repeat(many));
