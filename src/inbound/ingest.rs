@@ -198,7 +198,7 @@ impl Ingest {
         (origin, progress): (Origin, Progress),
         now: UnixMs,
     ) -> store::Result<Taken> {
-        let findings = self.findings(&mut considered, people, now);
+        let findings = self.findings(&mut considered, people, origin, now);
         let committed = match findings == Findings::default() && progress == Progress::None {
             true => Committed::default(),
             false => self.store.commit_inbound(reader.agent, findings, progress, now)?,
@@ -211,7 +211,13 @@ impl Ingest {
     }
 
     /// What goes to the outbox. Moves candidates that may not to the ignored ones.
-    fn findings(&self, considered: &mut Considered, people: &People, now: UnixMs) -> Findings {
+    fn findings(
+        &self,
+        considered: &mut Considered,
+        people: &People,
+        origin: Origin,
+        now: UnixMs,
+    ) -> Findings {
         let mut findings = Findings {
             withdrawn: considered.withdrawn.clone(),
             unreadable: considered.unreadable.clone(),
@@ -221,9 +227,11 @@ impl Ingest {
             let permitted = may(people, candidate.message.sender.id);
             let row = if permitted { self.row(&candidate) } else { Err(Rule::Department) };
             match row {
-                // A changed message that was not for the agent before may be by now.
+                // A changed message that was not for the agent before may be by now. One that a look
+                // finds is new here, however old: the look asks for nothing older than the one before.
                 Ok(row) if candidate.changed => {
-                    findings.rows.extend(is_news(&candidate.message, now).then(|| row.clone()));
+                    let is_new = origin == Origin::Dialogs || is_news(&candidate.message, now);
+                    findings.rows.extend(is_new.then(|| row.clone()));
                     findings.edits.push(row);
                     considered.candidates.push(candidate);
                 }
@@ -237,9 +245,12 @@ impl Ingest {
                 }
             }
         }
-        // As they are now, these are not for the agent.
-        let not_any_more = considered.ignored.iter().filter(|one| one.changed);
-        findings.withdrawn.extend(not_any_more.map(|one| one.message.id));
+        // As they are now, these are not for the agent. A dialog does not tell what they answer, so
+        // only an event can say that.
+        if origin == Origin::Events {
+            let not_any_more = considered.ignored.iter().filter(|one| one.changed);
+            findings.withdrawn.extend(not_any_more.map(|one| one.message.id));
+        }
         findings
     }
 

@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::json;
 use url::Url;
 
 use crate::base::secret::Secret;
 use crate::bitrix::oauth::OAuth;
+use crate::bitrix::wire::dialog;
+use crate::bitrix::wire::dialog::DialogMessage;
 use crate::bitrix::wire::event::EventKind;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::event::PortalEvent;
+use crate::bitrix::wire::recent::RecentDialog;
 use crate::domain::delivery::Operation;
 use crate::domain::filter::GroupPolicy;
 use crate::domain::ids::ChatId;
@@ -43,6 +47,7 @@ use crate::store::ledger::Plan;
 use crate::store::ledger::Target;
 use crate::store::outbox::Committed;
 use crate::store::outbox::InboundRow;
+use crate::store::outbox::Progress;
 
 const MIRA: UserId = UserId(57);
 
@@ -294,4 +299,66 @@ fn a_reply_to_the_agents_own_message_addresses_that_agent() {
     let forwarded: Vec<i64> = rows(&desk).iter().map(|row| row.inbound.message.0).collect();
     assert_eq!(forwarded, [801]);
     assert_eq!(rows(&desk)[0].inbound.reply_to, Some(MessageId(700)));
+}
+
+/// What a dialog shows of a message that was changed: nobody can see there what it answers.
+fn shown(id: i64, text: &str, at: &str) -> Vec<DialogMessage> {
+    let result = json!({
+        "messages": [{"id": id, "author_id": 12, "date": at, "text": text,
+            "params": {"IS_EDITED": "Y"}}],
+        "users": [{"id": 12, "name": "Olaf Brandt", "external_auth_id": "default"}],
+    });
+    dialog::read(&result).expect("a page").messages
+}
+
+fn look(intake: &Intake, kind: ChatKind, messages: Vec<DialogMessage>) {
+    let agents = HashSet::from([MIRA, UserId(58)]);
+    let reader = Reader { agent: &name("mira"), user: MIRA, agents: &agents };
+    let listed = RecentDialog {
+        chat: ChatId(904),
+        dialog: DialogId::Chat(ChatId(904)),
+        kind,
+        has_external: false,
+        last: MessageId(9),
+        last_at: None,
+        pinned: false,
+    };
+    assert!(intake.dialog(reader, &listed, messages, Progress::None).is_ok());
+}
+
+#[test]
+fn a_look_does_not_withdraw_what_an_event_knew_more_of() {
+    let desk = Desk::new();
+    let intake = intake(&desk);
+    take(&intake, 0, page(1, vec![message(700, |message| message.sender.id = MIRA)]));
+    let reply = |text: &str| {
+        let mut reply = group(801, text);
+        reply.reply_to = Some(MessageId(700));
+        reply
+    };
+    take(&intake, 2, page(2, vec![reply("thanks")]));
+    let changed = EventKind::Updated(Box::new(reply("many thanks")));
+    take(&intake, 3, events(3, vec![changed]));
+    assert_eq!(texts(&desk), ["many thanks"]);
+    look(&intake, ChatKind::Group, shown(801, "many thanks", "2026-05-04T11:20:07+03:00"));
+    assert_eq!(texts(&desk), ["many thanks"], "the gateway is away, and it still waits");
+}
+
+#[test]
+fn a_look_finds_a_changed_message_however_long_ago_it_was_written() {
+    let desk = Desk::new();
+    let intake = intake(&desk);
+    look(&intake, ChatKind::Private, shown(801, "mended", "2020-05-04T11:20:07+03:00"));
+    assert_eq!(texts(&desk), ["mended"]);
+}
+
+#[test]
+fn changes_and_deletions_reach_what_the_gateway_does_not_have() {
+    let desk = Desk::new();
+    let intake = intake(&desk);
+    take(&intake, 0, page(1, vec![private(1), private(2)]));
+    let mended = message(1, |message| message.text = "mended".to_owned());
+    let kinds = vec![EventKind::Updated(Box::new(mended)), EventKind::Deleted(MessageId(2))];
+    take(&intake, 3, events(3, kinds));
+    assert_eq!(texts(&desk), ["mended"]);
 }
