@@ -331,14 +331,18 @@ fn an_agent_whose_call_hangs_holds_back_nobody() {
     let scene = Scene::new();
     // Whoever comes first hangs in its first call for events until the other has heard.
     let barrier = Arc::new(Barrier::new(2));
-    let hook = Arc::clone(&barrier);
+    let hanging = Arc::new(AtomicBool::new(false));
+    let (hook, began) = (Arc::clone(&barrier), Arc::clone(&hanging));
     let hang = Fault::Hook(Arc::new(move |point| {
         if point == HookPoint::BeforeAct {
+            began.store(true, Ordering::SeqCst);
             hook.wait();
         }
     }));
     scene.network.plan(When::first(GET), hang);
     let _inbound = scene.start();
+    // Its look through the dialogs comes first, and would find what is said before.
+    until("hanging", || hanging.load(Ordering::SeqCst));
     let forwarded = scene.talk();
     until("one of them hears", || {
         let keys = scene.keys();
