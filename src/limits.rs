@@ -489,8 +489,6 @@ pub const EVENTS_GAP_MAX: Duration = Duration::from_secs(20 * 3600);
 pub const RECENT_SINCE_MAX: Duration = Duration::from_secs(6 * 24 * 3600);
 /// Pages of the recent list read at most: 40,000 dialogs.
 pub const RECENT_PAGES_MAX: usize = 200;
-/// Messages on a full page of a dialog (b24: messenger §4.2).
-pub const DIALOG_PAGE: usize = 50;
 /// How often a dialog that cannot be read is tried before it is passed over until the next look.
 pub const DIALOG_READ_TRIES: u32 = 3;
 /// Calls for what the messages of one page answer; each tells of up to 50.

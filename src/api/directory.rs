@@ -121,7 +121,7 @@ fn explanation(org: &Org, Decision { because, .. }: Decision) -> String {
 
 /// The structure as the connector knows it.
 pub(super) fn departments(directory: &Directory) -> Reply {
-    let (org, standing) = (directory.org(), directory.standing());
+    let org = directory.org();
     let people_in =
         |id: DepartmentId| org.people().filter(|person| person.departments.contains(&id)).count();
     let departments = org.departments().map(|one| {
@@ -134,25 +134,18 @@ pub(super) fn departments(directory: &Directory) -> Reply {
         })
     });
     let departments: Vec<Value> = departments.collect();
-    Reply::json(
-        200,
-        &json!({
-            "departments": departments,
-            "people": standing.people,
-            "read_at": standing.read_at.map(|at| at.to_string()),
-            "age_s": standing.read_at.map(|at| clock::now().since(at).as_secs()),
-            "fresh": standing.fresh,
-            "problem": standing.problem,
-        }),
-    )
+    let mut shown = standing(directory);
+    shown["departments"] = json!(departments);
+    Reply::json(200, &shown)
 }
 
-/// How the structure stands, for the status.
+/// How the structure stands.
 pub(super) fn standing(directory: &Directory) -> Value {
     let standing = directory.standing();
     json!({
         "departments": standing.departments,
         "people": standing.people,
+        "read_at": standing.read_at.map(|at| at.to_string()),
         "age_s": standing.read_at.map(|at| clock::now().since(at).as_secs()),
         "fresh": standing.fresh,
         "problem": standing.problem,

@@ -31,6 +31,19 @@ pub fn flag(value: &Value) -> bool {
     }
 }
 
+/// The entries of a list, also of one that PHP writes as an object because it lost an entry in its
+/// middle. An empty object is none: PHP writes an empty list as one.
+pub fn list(value: &Value) -> Option<Vec<&Value>> {
+    let is_index = |key: &String| key.bytes().all(|byte| byte.is_ascii_digit());
+    match value {
+        Value::Array(listed) => Some(listed.iter().collect()),
+        Value::Object(listed) if !listed.is_empty() && listed.keys().all(is_index) => {
+            Some(listed.values().collect())
+        }
+        _ => None,
+    }
+}
+
 /// The non-empty string at `key`, if it is one.
 pub fn nonempty<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
@@ -39,6 +52,17 @@ pub fn nonempty<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn a_list_is_one_in_whatever_way_php_writes_it() {
+        let length = |value: serde_json::Value| super::list(&value).map(|listed| listed.len());
+        assert_eq!(length(json!([])), Some(0));
+        assert_eq!(length(json!([1, 2])), Some(2));
+        assert_eq!(length(json!({"0": 1, "2": 3})), Some(2));
+        for none in [json!({}), json!({"a": 1}), json!(null), json!("x")] {
+            assert_eq!(length(none.clone()), None, "{none}");
+        }
+    }
 
     #[test]
     fn reads_what_the_portal_sends() {

@@ -23,7 +23,6 @@ use crate::bitrix::wire::dialog::DialogPage;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::history;
 use crate::bitrix::wire::history::HistoryPage;
-use crate::bitrix::wire::people::is_index;
 use crate::bitrix::wire::people::person_name;
 use crate::bitrix::wire::recent;
 use crate::bitrix::wire::recent::RecentPage;
@@ -103,16 +102,7 @@ pub fn scope() -> Call<Vec<String>> {
         writes: false,
         lane: Lane::Upkeep,
         read: |result| {
-            let listed: Vec<&Value> = match result {
-                Value::Array(listed) => listed.iter().collect(),
-                // A PHP array that lost an entry in its middle; an empty one is a list.
-                Value::Object(listed)
-                    if !listed.is_empty() && listed.keys().all(|key| is_index(key)) =>
-                {
-                    listed.values().collect()
-                }
-                _ => return None,
-            };
+            let listed = json::list(result)?;
             let names = listed.iter().filter_map(|name| name.as_str().map(str::to_owned));
             let names: Vec<String> = names.collect();
             // A list of something else says nothing about scopes.

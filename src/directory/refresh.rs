@@ -65,7 +65,7 @@ fn watch(directory: &Directory, changes: &Receiver<()>, stop: &Stop) {
     let mut failures = 0;
     while !stop.is_set() {
         let wait = match due_in(directory) {
-            Some(Duration::ZERO) => match read_as_anybody(directory) {
+            Duration::ZERO => match read_as_anybody(directory) {
                 Some(Ok(())) => {
                     failures = 0;
                     continue;
@@ -79,8 +79,7 @@ fn watch(directory: &Directory, changes: &Receiver<()>, stop: &Stop) {
                 // A change of some agent wakes it.
                 None => limits::DIRECTORY_EVERY,
             },
-            Some(wait) => wait,
-            None => limits::DIRECTORY_EVERY,
+            wait => wait,
         };
         crossbeam_channel::select! {
             recv(stop.signal()) -> _ => {}
@@ -91,11 +90,11 @@ fn watch(directory: &Directory, changes: &Receiver<()>, stop: &Stop) {
 }
 
 /// How long until the structure is to be read anew.
-fn due_in(directory: &Directory) -> Option<Duration> {
+fn due_in(directory: &Directory) -> Duration {
     let known = directory.known();
-    let Some(at) = known.read_at else { return Some(Duration::ZERO) };
+    let Some(at) = known.read_at else { return Duration::ZERO };
     // A clock that was set back must not stop the reading.
-    Some(interval(known.calls).saturating_sub(clock::now().since(at)))
+    interval(known.calls).saturating_sub(clock::now().since(at))
 }
 
 /// Reads as the first agent that can; `None` when none works.
@@ -193,8 +192,7 @@ impl Directory {
         let gone = changes.departments_gone.len() + changes.people_gone.len();
         self.store.change_org(changes, now).map_err(|why| {
             log::error!("directory_not_stored reason={why:?}");
-            let (class, effect) = (Class::Transport, Effect::None);
-            failure::failure(people::ACCOUNTS, false, class, effect, "directory_not_stored")
+            failed(Class::Transport, people::ACCOUNTS, "directory_not_stored")
         })?;
         let mut known = self.known();
         known.org = Arc::new(org);
@@ -213,7 +211,11 @@ impl Directory {
 
 /// What the portal listed cannot be right.
 fn odd(method: &'static str, code: &str) -> Failure {
-    failure::failure(method, false, Class::Protocol, Effect::None, code)
+    failed(Class::Protocol, method, code)
+}
+
+fn failed(class: Class, method: &'static str, code: &str) -> Failure {
+    failure::failure(method, false, class, Effect::None, code)
 }
 
 /// What is to change so that `before` becomes `after`.

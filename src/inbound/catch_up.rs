@@ -15,10 +15,10 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use crate::agents::registry::Registry;
 use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::bitrix::methods;
+use crate::bitrix::wire::history;
 use crate::bitrix::wire::recent::RecentDialog;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
@@ -61,7 +61,6 @@ pub(in crate::inbound) struct Looked {
 /// See the module.
 pub(in crate::inbound) struct CatchUp {
     store: Store,
-    registry: Arc<Registry>,
     intake: Arc<Intake>,
     groups: GroupPolicy,
     agents: Mutex<HashMap<AgentName, Watch>>,
@@ -122,13 +121,8 @@ impl Under {
 
 impl CatchUp {
     /// Nobody is watched yet.
-    pub fn new(
-        store: Store,
-        registry: Arc<Registry>,
-        intake: Arc<Intake>,
-        groups: GroupPolicy,
-    ) -> CatchUp {
-        CatchUp { store, registry, intake, groups, agents: Mutex::default() }
+    pub fn new(store: Store, intake: Arc<Intake>, groups: GroupPolicy) -> CatchUp {
+        CatchUp { store, intake, groups, agents: Mutex::default() }
     }
 
     /// Does what is due of an agent's look.
@@ -136,7 +130,7 @@ impl CatchUp {
     /// # Errors
     /// The look goes on where it was.
     pub fn turn(&self, reader: Reader<'_>, source: Source) -> Result<Looked, Setback> {
-        let now_there = self.registry.time_there(clock::now());
+        let now_there = self.intake.registry.time_there(clock::now());
         // One turn of an agent at a time, so that nobody else looks for it meanwhile.
         let mut watch = self.take_watch(reader, now_there);
         let outcome = self.go_on(reader, source, &mut watch, now_there);
@@ -146,7 +140,7 @@ impl CatchUp {
 
     /// A page of events came.
     pub fn events_came(&self, agent: &AgentName) {
-        let now_there = self.registry.time_there(clock::now());
+        let now_there = self.intake.registry.time_there(clock::now());
         if let Some(watch) = self.agents().get_mut(agent) {
             let since = watch.events.map_or(now_there, |(since, _)| since);
             watch.events = Some((since, now_there));
@@ -211,7 +205,7 @@ impl CatchUp {
     /// The first look of all begins with what is there now: what was said before the agent came is
     /// none of its business.
     fn begin_here(&self, agent: &AgentName, now_there: UnixMs) -> Result<(), Setback> {
-        let page = self.registry.call(agent, &methods::recent_list(0))?;
+        let page = self.intake.registry.call(agent, &methods::recent_list(0))?;
         let newest = page.dialogs.iter().map(|dialog| dialog.last).max();
         let up_to = newest.unwrap_or(MessageId(0));
         self.store.look_done(agent, Look { up_to, began: now_there })?;
@@ -271,7 +265,7 @@ impl CatchUp {
         now_there: UnixMs,
     ) -> Result<Vec<RecentDialog>, Setback> {
         if now_there.since(since) < limits::RECENT_SINCE_MAX {
-            match self.registry.call(agent, &methods::recent_since(since)) {
+            match self.intake.registry.call(agent, &methods::recent_since(since)) {
                 Ok(page) => return Ok(page.dialogs),
                 Err(failure) if failure.class == Class::MethodMissing => {}
                 Err(failure) => return Err(failure.into()),
@@ -280,7 +274,7 @@ impl CatchUp {
         let mut dialogs: HashMap<ChatId, RecentDialog> = HashMap::new();
         for number in 0..limits::RECENT_PAGES_MAX {
             let call = methods::recent_list(number * limits::RECENT_PAGE);
-            let page = self.registry.call(agent, &call)?;
+            let page = self.intake.registry.call(agent, &call)?;
             let is_old =
                 |one: &RecentDialog| !one.pinned && one.last_at.is_some_and(|at| at < since);
             let last = !page.has_more || page.dialogs.iter().any(is_old);
@@ -352,8 +346,10 @@ impl CatchUp {
         dialog: &RecentDialog,
         after: MessageId,
     ) -> Result<Option<MessageId>, Setback> {
-        let page =
-            self.registry.call(reader.agent, &methods::messages_after(dialog.dialog, after))?;
+        let page = self
+            .intake
+            .registry
+            .call(reader.agent, &methods::messages_after(dialog.dialog, after))?;
         let Some(newest) = page.newest.filter(|newest| *newest > after) else { return Ok(None) };
         let mut mark = None;
         for message in &page.messages {
@@ -376,7 +372,7 @@ impl CatchUp {
         look.astray += taken.committed.queued.iter().filter(should_be_told).count();
         watch.read(dialog.chat, newest);
         // The list tells where the dialog ends, which spares a call to find nothing there.
-        Ok((page.listed >= limits::DIALOG_PAGE && newest < dialog.last).then_some(newest))
+        Ok((page.listed >= history::PAGE && newest < dialog.last).then_some(newest))
     }
 
     /// A dialog that cannot be read holds back the others no longer than a few attempts.

@@ -175,8 +175,7 @@ impl Inbound {
             gate: Arc::clone(&gate),
             refused,
         });
-        let catch_up =
-            CatchUp::new(store.clone(), Arc::clone(&registry), Arc::clone(&intake), options.groups);
+        let catch_up = CatchUp::new(store.clone(), Arc::clone(&intake), options.groups);
         let poll = Arc::new(Poll::new(
             PollParts {
                 store: store.clone(),

@@ -20,11 +20,6 @@ pub(super) fn either<'a>(value: &'a Value, one: &str, other: &str) -> Option<&'a
     value.get(one).or_else(|| value.get(other))
 }
 
-/// Whether a flag is set under either key.
-pub(super) fn flag(value: &Value, one: &str, other: &str) -> bool {
-    either(value, one, other).is_some_and(json::flag)
-}
-
 /// What kind of chat an object describes.
 pub fn kind(chat: &Value) -> ChatKind {
     let entity = either(chat, "entityType", "entity_type").and_then(Value::as_str);
@@ -44,11 +39,12 @@ pub fn kind(chat: &Value) -> ChatKind {
 
 /// Whether people from outside the company are in it, as far as the portal says so.
 pub fn has_external(chat: &Value) -> bool {
-    flag(chat, "extranet", "extranet") || flag(chat, "containsCollaber", "contains_collaber")
+    let collaber = either(chat, "containsCollaber", "contains_collaber");
+    chat.get("extranet").into_iter().chain(collaber).any(json::flag)
 }
 
 /// Whether a parameter of a message says anything.
-pub(super) fn has_param(params: &Value, key: &str) -> bool {
+fn has_param(params: &Value, key: &str) -> bool {
     match params.get(key) {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Array(list)) => !list.is_empty(),

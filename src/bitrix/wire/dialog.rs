@@ -77,11 +77,8 @@ impl DialogMessage {
 /// Reads `result`; `None` when there is no list at all (`false` for an unknown chat).
 pub fn read(result: &Value) -> Option<DialogPage> {
     let listed = result.get("messages")?.as_array()?;
-    let people: HashMap<i64, &Value> = match result.get("users") {
-        Some(Value::Array(users)) => users.iter().filter_map(numbered).collect(),
-        Some(Value::Object(users)) => users.values().filter_map(numbered).collect(),
-        _ => HashMap::new(),
-    };
+    let users = result.get("users").and_then(json::list).unwrap_or_default();
+    let people: HashMap<i64, &Value> = users.into_iter().filter_map(numbered).collect();
     let mut messages: Vec<DialogMessage> =
         listed.iter().filter_map(|value| message(value, &people)).collect();
     messages.sort_by_key(|message| message.id);

@@ -53,12 +53,7 @@ pub enum EventKind {
 impl EventPage {
     /// Reads `result`; `None` when it is no page.
     pub fn read(result: &Value) -> Option<EventPage> {
-        let events = match result.get("events")? {
-            Value::Array(list) => list.iter().map(event).collect(),
-            // A PHP array that lost an entry in its middle.
-            Value::Object(map) if !map.is_empty() => map.values().map(event).collect(),
-            _ => return None,
-        };
+        let events = json::list(result.get("events")?)?.into_iter().map(event).collect();
         let next = result.get("nextOffset").and_then(json::int).map(EventId);
         let has_more = json::flag(result.get("hasMore").unwrap_or(&Value::Null));
         Some(EventPage { events, next, has_more })

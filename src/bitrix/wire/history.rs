@@ -56,12 +56,8 @@ pub struct HistoryFile {
 /// Reads `result`; `None` when there is no list at all (`false` for an unknown chat).
 pub fn read(result: &Value) -> Option<HistoryPage> {
     let listed = result.get("messages")?.as_array()?;
-    let described: Vec<HistoryFile> = match result.get("files") {
-        Some(Value::Array(files)) => files.iter().filter_map(file).collect(),
-        // A PHP array that lost an entry in its middle.
-        Some(Value::Object(files)) => files.values().filter_map(file).collect(),
-        _ => Vec::new(),
-    };
+    let described = result.get("files").and_then(json::list).unwrap_or_default();
+    let described: Vec<HistoryFile> = described.into_iter().filter_map(file).collect();
     let messages = listed.iter().filter_map(|value| message(value, &described));
     let mut messages: Vec<HistoryMessage> = messages.collect();
     messages.sort_by_key(|message| message.id);
@@ -78,10 +74,9 @@ fn file(value: &Value) -> Option<HistoryFile> {
 
 fn message(value: &Value, described: &[HistoryFile]) -> Option<HistoryMessage> {
     let params = value.get("params").unwrap_or(&Value::Null);
-    let numbers = |key| match params.get(key) {
-        Some(Value::Array(list)) => list.iter().filter_map(json::int).collect(),
-        Some(Value::Object(map)) => map.values().filter_map(json::int).collect(),
-        _ => Vec::new(),
+    let numbers = |key| {
+        let listed = params.get(key).and_then(json::list).unwrap_or_default();
+        listed.into_iter().filter_map(json::int).collect::<Vec<i64>>()
     };
     let files = numbers("FILE_ID").into_iter().map(|id| {
         let known = described.iter().find(|file| file.id == id).cloned();

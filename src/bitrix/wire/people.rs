@@ -47,7 +47,7 @@ pub fn accounts(answer: &Value) -> Option<Page<Account>> {
 }
 
 fn page<T>(answer: &Value, read: fn(&Value) -> Option<T>) -> Option<Page<T>> {
-    let listed = list(answer.get("result")?)?;
+    let listed = json::list(answer.get("result")?)?;
     let rows: Vec<T> = listed.iter().filter_map(|row| read(row)).collect();
     let number = |key| answer.get(key).and_then(json::int);
     Some(Page {
@@ -57,22 +57,6 @@ fn page<T>(answer: &Value, read: fn(&Value) -> Option<T>) -> Option<Page<T>> {
         // b24: transport §2.7: 0 means not counted as well, as does -1.
         total: number("total").filter(|total| *total > 0),
     })
-}
-
-/// A list, also as PHP writes one that lost an entry in its middle.
-fn list(value: &Value) -> Option<Vec<&Value>> {
-    match value {
-        Value::Array(listed) => Some(listed.iter().collect()),
-        Value::Object(listed) if listed.keys().all(|key| is_index(key)) => {
-            Some(listed.values().collect())
-        }
-        _ => None,
-    }
-}
-
-/// Whether a PHP array has this key when it is a list.
-pub fn is_index(key: &str) -> bool {
-    key.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn positive(row: &Value, key: &str) -> Option<i64> {
@@ -98,7 +82,7 @@ fn account(row: &Value) -> Option<Account> {
             positive(row, "UF_DEPARTMENT").into_iter().collect()
         }
         Some(several) => {
-            list(several).unwrap_or_default().into_iter().filter_map(json::int).collect()
+            json::list(several).unwrap_or_default().into_iter().filter_map(json::int).collect()
         }
     };
     let departments: Vec<DepartmentId> =
