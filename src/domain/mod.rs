@@ -9,6 +9,7 @@ pub mod failure;
 pub mod filename;
 pub mod filter;
 pub mod ids;
+pub mod inbound;
 pub mod limiter;
 pub mod message;
 pub mod order;

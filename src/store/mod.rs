@@ -9,6 +9,7 @@ pub mod consents;
 pub mod directory;
 #[cfg(feature = "sim")]
 pub mod fill;
+pub mod inbox;
 pub mod ledger;
 pub mod looks;
 mod migrate;

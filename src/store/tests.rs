@@ -48,6 +48,7 @@ use crate::domain::step::Draft;
 use crate::domain::step::StepKind;
 use crate::limits;
 
+mod inbox;
 mod review;
 
 const NOW: UnixMs = UnixMs(1_777_882_807_000);

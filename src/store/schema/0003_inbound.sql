@@ -44,3 +44,8 @@ CREATE TABLE people (
 -- Written by the connector itself, such as the answer to somebody who may not ask: not bounded by the
 -- rule that bounds what the gateway sends.
 ALTER TABLE deliveries ADD COLUMN notice INTEGER NOT NULL DEFAULT 0;
+
+-- For people who look at the outbox: "what was put aside?", newest first. Few rows, seldom changed.
+CREATE INDEX outbox_put_aside ON outbox (state) WHERE state IN ('dropped', 'withdrawn');
+-- "What came for this agent?" As deliveries_by_agent, and with a condition for the same reason.
+CREATE INDEX outbox_by_agent ON outbox (agent) WHERE id > 0;
