@@ -421,9 +421,12 @@ pub const RELAY_THREADS: usize = 4;
 pub const RELAY_WINDOW_ROWS: usize = 4096;
 /// Rows read from the outbox at once.
 pub const RELAY_PAGE_ROWS: u32 = 128;
-/// How often a relay thread forgets its order and reads the outbox from the start: a person may
-/// have put a dead letter back, and the clock may have jumped.
+/// How often a relay thread forgets its order and reads the outbox from the start without being
+/// asked to: the clock may have jumped. Then the backlog is looked at as well.
 pub const RELAY_RELOAD_EVERY: Duration = Duration::from_secs(60);
+/// Messages that wait for the gateway above which the log says so, each once while it grows. A busy
+/// company writes a thousand to its agents in an hour; the disk holds millions.
+pub const OUTBOX_TOLD: [u32; 3] = [1_000, 10_000, 100_000];
 /// First delay after a failed POST: a gateway that restarts is back in a moment.
 pub const RELAY_RETRY_FIRST: Duration = Duration::from_millis(200);
 /// Longest delay between attempts at a gateway that is away: what a person waits at most for the

@@ -3,11 +3,14 @@
 //! gateway that is away sees one client and not a crowd, and is found again within
 //! [`limits::RELAY_RETRY_MAX`]. When the failure may be that message's own, messages that were not
 //! tried yet still pass. Knows no message. Shared by the relay threads; readiness and status read
-//! [`Gate::state`]. The lock is never held across a call.
+//! [`Gate::state`]. The lock is never held across a call. Beside it, the hints that the relay threads
+//! look again: at the outbox, or at all of it.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -60,6 +63,8 @@ pub struct Gate {
     inner: Mutex<Inner>,
     /// Inboxes of the relay threads, one hint each.
     kicks: Vec<Sender<()>>,
+    /// See [`Gate::steer`].
+    steered: AtomicU64,
 }
 
 struct Inner {
@@ -117,7 +122,7 @@ impl Gate {
             probing: false,
             told: None,
         };
-        Gate { inner: Mutex::new(inner), kicks }
+        Gate { inner: Mutex::new(inner), kicks, steered: AtomicU64::new(0) }
     }
 
     /// What is known of the gateway.
@@ -227,6 +232,20 @@ impl Gate {
             // A full inbox means that the thread is going to look anyway.
             let _ = kick.try_send(());
         }
+    }
+
+    /// Has every relay thread read the outbox from the start: rows that it may know were changed by
+    /// somebody else, who has committed that. A row that came back is then in its place, and one that
+    /// is gone holds nobody back.
+    pub fn steer(&self) {
+        self.steered.fetch_add(1, Ordering::Release);
+        self.kick();
+    }
+
+    /// How often that was asked for. Whoever reads this, and then the outbox, sees what was changed
+    /// before.
+    pub fn steered(&self) -> u64 {
+        self.steered.load(Ordering::Acquire)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

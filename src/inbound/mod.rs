@@ -1,9 +1,12 @@
 //! Rank 4: from the portal to the gateway. `poll` asks for events at the pace of `timetable`,
 //! `catch_up` looks through the dialogs for what no event told, `intake` and `ingest` decide and
 //! commit what is to be forwarded together with up to where it was read, `relay` empties the outbox
-//! towards the gateway as far as `gate` lets it, and `presence` shows people what it took. The two halves meet in the database only: a kick
-//! between them is a hint. Knows nothing of the way back (`outbound`).
+//! towards the gateway as far as `gate` lets it and tells the log of a growing `backlog`, and
+//! `presence` shows people what it took. The two halves meet in the database only: a kick between
+//! them is a hint. `steer` is what a person does to a message. Knows nothing of the way back
+//! (`outbound`).
 
+mod backlog;
 mod batch;
 mod catch_up;
 mod gate;
@@ -13,6 +16,7 @@ mod poll;
 mod presence;
 mod relay;
 mod seen;
+mod steer;
 mod timetable;
 
 use std::io;
@@ -53,6 +57,8 @@ use crate::store::Store;
 
 pub use gate::GatewayState;
 pub use ingest::SenderPrefix;
+pub use steer::NotSteered;
+pub use steer::Steering;
 
 /// Told that the gateway has a message from a dialog that addresses an agent, and when it began to be
 /// posted.
@@ -118,6 +124,7 @@ pub struct InboundParts {
 /// each after the call in progress.
 pub struct Inbound {
     nudges: Sender<AgentName>,
+    store: Store,
     gate: Arc<Gate>,
     poll: Arc<Poll>,
     gateway: Arc<Gateway>,
@@ -197,7 +204,7 @@ impl Inbound {
             (ReadMarks::off(), None)
         };
         let relay = RelayParts {
-            store,
+            store: store.clone(),
             gateway: Arc::clone(&gateway),
             gate: Arc::clone(&gate),
             read,
@@ -207,6 +214,7 @@ impl Inbound {
         // From here on a thread that cannot be started drops the handle, which stops the others.
         let mut inbound = Inbound {
             nudges,
+            store,
             gate,
             poll: Arc::clone(&poll),
             gateway,
@@ -226,6 +234,11 @@ impl Inbound {
             poll: Arc::clone(&self.poll),
             nudges: self.nudges.clone(),
         }
+    }
+
+    /// What a person may do to messages, for as long as they like.
+    pub fn steering(&self) -> Steering {
+        Steering { store: self.store.clone(), gate: Arc::clone(&self.gate) }
     }
 
     /// First phase of a stop: no further call to the portal. Returns at once; what was read is

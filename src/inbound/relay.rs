@@ -1,10 +1,11 @@
 //! Threads `relay-N`: empty the outbox towards the gateway, the rows of one chat by one thread and in
 //! the order in which they were committed. A row waits for the one before it until that one is
-//! accepted or dead. Know neither portal nor filter; every fact is in the outbox, the order kept here
-//! is an index over it.
+//! accepted, dead, or put aside. Know neither portal nor filter; every fact is in the outbox, the
+//! order kept here is an index over it: a row is read anew before it is posted, so that an edit or a
+//! deletion that came in time is heeded.
 //!
-//! Woken by a kick (rows were committed, the gateway is back), a due row, or the clock. Ended by the
-//! stop request, after the POST in progress.
+//! Woken by a kick (rows were committed or changed, the gateway is back), a due row, or the clock.
+//! Ended by the stop request, after the POST in progress.
 
 use std::collections::BTreeMap;
 use std::hash::DefaultHasher;
@@ -25,6 +26,7 @@ use crate::domain::ids::AgentName;
 use crate::domain::ids::ChatId;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::RowId;
+use crate::domain::inbound::State;
 use crate::domain::order::Order;
 use crate::domain::retry::Backoff;
 use crate::gateway::BindingStatus;
@@ -33,6 +35,8 @@ use crate::gateway::InboundMessage;
 use crate::gateway::Told;
 use crate::gateway::Verdict;
 use crate::inbound::Asked;
+use crate::inbound::backlog::Backlog;
+use crate::inbound::backlog::News;
 use crate::inbound::dice;
 use crate::inbound::gate::Gate;
 use crate::inbound::gate::Pass;
@@ -80,6 +84,10 @@ pub(in crate::inbound) struct Relay {
     /// Rows are held back in the order until the gate's next probe.
     held: bool,
     reload_at: Instant,
+    /// What the gate said when the outbox was last read from the start.
+    steered: u64,
+    /// What the log was told of the backlog; by the first thread alone.
+    backlog: Backlog,
 }
 
 impl Relay {
@@ -99,7 +107,9 @@ impl Relay {
             order: Order::new(),
             loaded: RowId(0),
             held: false,
-            reload_at: Instant::now() + limits::RELAY_RELOAD_EVERY,
+            reload_at: Instant::now(),
+            steered: 0,
+            backlog: Backlog::default(),
         }
     }
 
@@ -138,7 +148,7 @@ impl Relay {
         };
         let (row, member) = match self.read(id) {
             Ok(Some(found)) => found,
-            // A person dropped it, or its agent is gone.
+            // A person dropped it, it was deleted on the portal, or its agent is gone.
             Ok(None) => {
                 self.order.done(id);
                 return Ok(None);
@@ -188,11 +198,15 @@ impl Relay {
 
     /// Adds rows to the order that it does not have yet, as far as they fit.
     fn load(&mut self) -> store::Result<()> {
-        if Instant::now() >= self.reload_at {
+        // Before the outbox is read: what is asked for later is done at the next step.
+        let steered = self.parts.gate.steered();
+        if steered != self.steered || Instant::now() >= self.reload_at {
+            self.steered = steered;
             self.reload_at = Instant::now() + limits::RELAY_RELOAD_EVERY;
             self.order = Order::new();
             self.loaded = RowId(0);
             self.held = false;
+            self.tell_backlog()?;
         }
         // A due time further away than any we set comes from a clock that was wrong.
         let latest = clock::now().plus(limits::GATEWAY_RETRY_AFTER_MAX);
@@ -209,6 +223,20 @@ impl Relay {
             if !full {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Has the log say when many messages wait, and when that is over.
+    fn tell_backlog(&mut self) -> store::Result<()> {
+        if self.number != 0 {
+            return Ok(());
+        }
+        let pending = self.parts.store.outbox_standing()?.pending;
+        match self.backlog.look(pending) {
+            Some(News::Growing) => log::warn!("outbox_growing pending={pending}"),
+            Some(News::Shrunk) => log::info!("outbox_shrunk pending={pending}"),
+            None => {}
         }
         Ok(())
     }
@@ -255,9 +283,13 @@ impl Relay {
         let store = &self.parts.store;
         match verdict {
             Verdict::Accepted => {
-                self.record(id, |now| store.inbound_accepted(id, now));
+                let was = self.record(id, |now| store.letter_accepted(id, now)).flatten();
                 count(Counter::MessagesRelayed);
                 log::info!("message_relayed agent={agent} message={message}");
+                if let Some(was) = was.filter(|was| *was != State::Pending) {
+                    let was = was.as_str();
+                    log::warn!("message_was_on_its_way agent={agent} message={message} was={was}");
+                }
                 self.order.done(id);
             }
             Verdict::Refused { code } => {
@@ -284,16 +316,20 @@ impl Relay {
     /// Records an end, however long the database refuses: a message that the gateway has must not
     /// be sent again because a disk is full. Given up only when the process ends; the same message
     /// then goes again with the same key.
-    fn record(&self, id: RowId, change: impl Fn(UnixMs) -> store::Result<()>) {
+    fn record<T>(&self, id: RowId, change: impl Fn(UnixMs) -> store::Result<T>) -> Option<T> {
         let mut told = false;
-        while let Err(why) = change(clock::now()) {
+        loop {
+            let why = match change(clock::now()) {
+                Ok(done) => return Some(done),
+                Err(why) => why,
+            };
             if !told {
                 log::error!("outbox_not_recorded row={id} reason={why:?}");
                 told = true;
             }
             let closed = why == store::Error::Stopped;
             if closed || self.parts.stop.wait(limits::STORE_RETRY) {
-                return;
+                return None;
             }
         }
     }

@@ -203,3 +203,14 @@ fn status_endpoint_opens_but_hardly_closes() {
         assert!(enter(&gate, when).is_ok(), "the probe came back");
     }
 }
+
+#[test]
+fn whoever_is_steered_is_woken_and_knows_that_it_was_asked_for() {
+    let (gate, kicked) = gate(Instant::now());
+    assert_eq!(gate.steered(), 0);
+    gate.kick();
+    assert_eq!((gate.steered(), kicked.try_recv()), (0, Ok(())), "a kick alone changes nothing");
+    gate.steer();
+    gate.steer();
+    assert_eq!((gate.steered(), kicked.try_recv()), (2, Ok(())));
+}

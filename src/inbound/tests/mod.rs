@@ -6,4 +6,5 @@ mod ingest;
 mod model;
 mod mutated;
 mod relay;
+mod steer;
 mod support;

@@ -20,6 +20,7 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
 use crate::domain::ids::UserId;
+use crate::domain::inbound::State;
 use crate::gateway::BindingStatus;
 use crate::gateway::Gateway;
 use crate::inbound::Asked;
@@ -39,16 +40,16 @@ use crate::limits;
 use crate::store::outbox::NewInbound;
 
 /// All relay threads. Dropping it stops and joins them.
-struct Running {
+pub(super) struct Running {
     _stop: StopTrigger,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     notes: Sender<BindingStatus>,
     /// Dialogs in which an answer was said to be awaited.
     asked: Arc<Mutex<Vec<DialogId>>>,
     _threads: Vec<Thread>,
 }
 
-fn start(desk: &Desk, gateway: Gateway) -> Running {
+pub(super) fn start(desk: &Desk, gateway: Gateway) -> Running {
     let (kicks, kicked): (Vec<_>, Vec<_>) =
         (0..limits::RELAY_THREADS).map(|_| crossbeam_channel::bounded(1)).unzip();
     let gate = Arc::new(Gate::new(kicks, Instant::now()));
@@ -189,6 +190,39 @@ fn a_message_is_not_tried_again_before_the_gateway_asked_for_it() {
     until("the next", || gateway.accepted() == ["2", "3"] && desk.pending() == 1);
     drop(relay);
     assert_eq!(gateway.posted().iter().filter(|one| one.text == "1").count(), 1);
+}
+
+/// The contract's table, as it comes out: what is refused for good is put aside with its code, and
+/// everything else goes again under the same key until the gateway has it.
+#[test]
+fn every_answer_of_the_contract_does_what_the_contract_says() {
+    let again = [408, 425, 429, 500, 502, 503, 504, 501, 401, 403];
+    let refused = [400, 404, 413, 422];
+    std::thread::scope(|scope| {
+        for status in again.into_iter().chain(refused) {
+            scope.spawn(move || {
+                let (desk, gateway) = (Desk::new(), FakeGateway::willing());
+                gateway.plan(&[status]);
+                desk.queue(vec![row(900, 1), row(900, 2)]);
+                let relay = start(&desk, client(gateway.addr()));
+                until(&format!("an end after {status}"), || desk.pending() == 0);
+                assert_eq!(relay.gate.state(), GatewayState::Ok, "{status}");
+                drop(relay);
+                let keys: Vec<String> = gateway.posted().into_iter().map(|one| one.key).collect();
+                let first = desk.store.letter(RowId(1)).expect("reads").expect("there").listed;
+                let dies = refused.contains(&status);
+                let expected: &[&str] = if dies {
+                    &["m0-mira-1", "m0-mira-2"]
+                } else {
+                    &["m0-mira-1", "m0-mira-1", "m0-mira-2"]
+                };
+                assert_eq!(keys, expected, "{status}");
+                let state = if dies { State::Dead } else { State::Accepted };
+                assert_eq!(first.state, state, "{status}");
+                assert_eq!(first.failure, dies.then(|| format!("http_{status}")));
+            });
+        }
+    });
 }
 
 #[test]

@@ -133,6 +133,20 @@ impl Desk {
         self.store.commit_inbound(&name("mira"), findings, Progress::None, NOW).expect("commits");
     }
 
+    /// What a deletion on the portal does to a message of `mira`.
+    pub fn withdraw(&self, message: i64) {
+        let findings = Findings { withdrawn: vec![MessageId(message)], ..Findings::default() };
+        let done = self.store.commit_inbound(&name("mira"), findings, Progress::None, NOW);
+        assert_eq!(done.expect("commits").withdrawn, 1);
+    }
+
+    /// What an edit does.
+    pub fn edit(&self, edited: NewInbound) {
+        let findings = Findings { edits: vec![edited], ..Findings::default() };
+        let done = self.store.commit_inbound(&name("mira"), findings, Progress::None, NOW);
+        assert_eq!(done.expect("commits").edited, 1);
+    }
+
     pub fn pending(&self) -> u32 {
         self.store.outbox_counts().expect("counts").pending
     }

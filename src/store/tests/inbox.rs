@@ -16,7 +16,9 @@ use crate::store::Store;
 use crate::store::inbox::Filter;
 use crate::store::inbox::Listed;
 use crate::store::inbox::OutboxStanding;
+use crate::store::outbox::Findings;
 use crate::store::outbox::NewInbound;
+use crate::store::outbox::Progress;
 
 const ALL: Filter = Filter { state: None, agent: None, before: None, limit: 50 };
 
@@ -40,7 +42,8 @@ fn olga() -> AgentName {
 /// Queues messages as a page of events would; their rows are the newest.
 fn queue(store: &Store, agent: &AgentName, messages: &[i64], cursor: i64) -> Result<(), Error> {
     let rows: Vec<NewInbound> = messages.iter().map(|id| inbound(*id)).collect();
-    store.commit_events(agent, rows, EventId(cursor), NOW).map(drop)
+    let findings = Findings { rows, ..Findings::default() };
+    store.commit_inbound(agent, findings, Progress::Events(EventId(cursor)), NOW).map(drop)
 }
 
 /// A message in a state, by a lawful way.
@@ -54,28 +57,23 @@ fn in_state(store: &Store, message: i64, state: State) -> RowId {
         }
         State::Dead => store.inbound_dead(row, "http_422", at(1)).expect("dies"),
         State::Dropped => assert_eq!(store.drop_letter(row, at(1)), Ok(State::Pending)),
-        State::Withdrawn => withdraw(store, row),
+        State::Withdrawn => {
+            let withdrawn = vec![MessageId(message)];
+            find(store, &mira(), Findings { withdrawn, ..Findings::default() });
+        }
     }
     assert_eq!(listed(store, row).state, state);
     row
 }
 
-/// What a deletion on the portal does.
-fn withdraw(store: &Store, row: RowId) {
-    let changed = store.write(move |connection| {
-        let sql = "UPDATE outbox SET state = 'withdrawn', finished_at = ?2 WHERE id = ?1";
-        Ok(connection.execute(sql, (row.0, at(1).0))?)
-    });
-    assert_eq!(changed, Ok(1));
+/// Commits what was found out about an agent's messages.
+fn find(store: &Store, agent: &AgentName, findings: Findings) {
+    store.commit_inbound(agent, findings, Progress::None, at(1)).expect("commits");
 }
 
-fn put_in_quarantine(store: &Store, agent: &AgentName, event: Option<i64>, raw: &'static str) {
-    let agent = agent.clone();
-    let put = store.write(move |connection| {
-        let sql = "INSERT INTO quarantine (agent, event, raw, queued_at) VALUES (?1, ?2, ?3, ?4)";
-        Ok(connection.execute(sql, (agent.as_str(), event, raw, NOW.0))?)
-    });
-    assert_eq!(put, Ok(1));
+fn put_in_quarantine(store: &Store, agent: &AgentName, event: Option<i64>, raw: &str) {
+    let unreadable = vec![(event.map(EventId), raw.to_owned())];
+    find(store, agent, Findings { unreadable, ..Findings::default() });
 }
 
 fn listed(store: &Store, row: RowId) -> Listed {
@@ -198,7 +196,7 @@ fn the_quarantine_is_listed_shown_and_forgotten() {
     assert_eq!(ids(&Filter { agent: Some(mira()), ..ALL }), [3, 1]);
     assert_eq!(ids(&Filter { before: Some(RowId(3)), limit: 1, ..ALL }), [2]);
     let (unread, raw) = store.quarantined(RowId(1)).expect("reads").expect("there");
-    assert_eq!((unread.agent, unread.event, unread.queued_at), (mira(), Some(EventId(7)), NOW));
+    assert_eq!((unread.agent, unread.event, unread.queued_at), (mira(), Some(EventId(7)), at(1)));
     assert_eq!(raw, "{\"id\":7}");
     assert_eq!(store.forget_quarantined(RowId(1)), Ok(true));
     assert_eq!(store.forget_quarantined(RowId(1)), Ok(false));
@@ -220,7 +218,9 @@ fn a_full_disk_commits_no_page_and_moves_no_cursor_until_there_is_room() {
     };
     let large: Vec<NewInbound> =
         (2..50).map(|id| NewInbound { text: "x".repeat(20_000), ..inbound(id) }).collect();
-    let commit = || store.commit_events(&mira(), large.clone(), EventId(50), at(5)).map(drop);
+    let findings = Findings { rows: large, ..Findings::default() };
+    let to = Progress::Events(EventId(50));
+    let commit = || store.commit_inbound(&mira(), findings.clone(), to, at(5)).map(drop);
     let cursor = || store.agent(&mira()).expect("reads").expect("there").cursor;
     room(None);
     for _ in 0..3 {
