@@ -378,10 +378,11 @@ pub const READ_MARK_DIALOGS_MAX: usize = 1024;
 pub const DELIVERY_DOUBT_MIN: Duration = Duration::from_secs(70 * 60);
 /// A delivery older than this is given up: an answer of yesterday helps nobody.
 pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Deliveries that a list shows when it is not said how many: what one looks through.
-pub const DELIVERIES_LISTED: u32 = 50;
-/// Most deliveries of one list; their failures are sentences, so it stays below 1 MiB.
-pub const DELIVERIES_LISTED_MAX: u32 = 200;
+/// Deliveries or inbound messages that a list shows when it is not said how many: what one looks
+/// through.
+pub const LISTED: u32 = 50;
+/// Most of one list; failures are sentences, so it stays below 1 MiB.
+pub const LISTED_MAX: u32 = 200;
 /// Attempts that are shown of one delivery, the newest: a day of trying makes thousands.
 pub const DELIVERY_ATTEMPTS_SHOWN: u32 = 100;
 /// How often the schedule looks at the ledger without being told to: a lost kick costs this much.

@@ -1,6 +1,7 @@
 //! The control listener: liveness, readiness with reasons, metrics, and the operator's API. Reads
 //! the other components' states; changes agents, and what a person does to deliveries
-//! (`api::deliveries`). Everything but the three open routes needs the control secret.
+//! (`api::deliveries`) and inbound messages (`api::inbound`). Everything but the three open routes
+//! needs the control secret.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use crate::agents::registry::Registry;
 use crate::api;
 use crate::api::deliveries;
 use crate::api::directory;
+use crate::api::inbound;
 use crate::api::problem::Problem;
 use crate::api::routes::Action;
 use crate::api::routes::Listener;
@@ -28,6 +30,7 @@ use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Reply;
 use crate::http::Request;
+use crate::inbound::Steering;
 use crate::limits;
 use crate::outbound::Desk;
 use crate::store::Store;
@@ -46,6 +49,8 @@ pub struct ControlListener {
     pub warnings: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Where deliveries are steered; `None` likewise.
     pub desk: Option<Desk>,
+    /// Where inbound messages are steered; `None` likewise.
+    pub inbound: Option<Steering>,
     /// Settings of the portal that are missing.
     pub missing: Vec<&'static str>,
     /// Base URL of the consent listener, without a trailing slash.
@@ -105,10 +110,7 @@ impl ControlListener {
             Action::Departments => Ok(directory::departments(self.directory()?)),
             Action::AgentCreate => self.create(request),
             Action::AgentConsent(name) => self.consent(&agent_name(&name)?),
-            Action::DeliveryList => {
-                let agents: Vec<AgentName> = self.views().into_iter().map(|v| v.name).collect();
-                deliveries::list(&self.store, &agents, request)
-            }
+            Action::DeliveryList => deliveries::list(&self.store, &self.names(), request),
             Action::DeliveryShow(id) => deliveries::show(&self.store, &id),
             Action::DeliveryRetry(id) => {
                 deliveries::steer(&self.store, self.steering()?, &id, Event::Retry)
@@ -116,6 +118,10 @@ impl ControlListener {
             Action::DeliveryDrop(id) => {
                 deliveries::steer(&self.store, self.steering()?, &id, Event::Cancel)
             }
+            Action::InboundList => inbound::list(&self.store, &self.names(), request),
+            Action::InboundShow(id) => inbound::show(&self.store, &id),
+            Action::InboundRetry(id) => inbound::retry(&self.store, self.inbound()?, &id),
+            Action::InboundDrop(id) => inbound::discard(&self.store, self.inbound()?, &id),
             Action::Deliver | Action::GetDelivery | Action::Consent(_) => {
                 Err(Problem::not_found("nothing is here"))
             }
@@ -151,9 +157,11 @@ impl ControlListener {
     }
 
     fn status(&self) -> Result<Reply, Problem> {
-        let outbox = self.store.outbox_counts().map_err(|why| Problem::internal(&why))?;
+        let outbox = self.store.outbox_standing().map_err(|why| Problem::internal(&why))?;
         let given_up = self.store.given_up().map_err(|why| Problem::internal(&why))?;
         let agents: Vec<Value> = self.views().iter().map(shown).collect();
+        let mut warnings = (self.warnings)();
+        warnings.extend(inbound::warnings(&outbox));
         Ok(Reply::json(
             200,
             &json!({
@@ -162,7 +170,7 @@ impl ControlListener {
                 "ready": self.reasons().is_empty(),
                 "reasons": self.reasons(),
                 "agents": agents,
-                "outbox": { "pending": outbox.pending, "dead": outbox.dead },
+                "outbox": inbound::standing(&outbox),
                 "deliveries": {
                     "unfinished": self.store.unfinished(),
                     "dead": given_up.dead,
@@ -170,7 +178,7 @@ impl ControlListener {
                     "waiting_for_a_person": given_up.dead.saturating_add(given_up.parked),
                 },
                 "directory": self.directory.as_deref().map(directory::standing),
-                "warnings": (self.warnings)(),
+                "warnings": warnings,
                 "limits": self.agents.as_ref().map(|(registry, _)| limits_shown(&registry.limits())),
             }),
         ))
@@ -202,6 +210,15 @@ impl ControlListener {
 
     fn views(&self) -> Vec<AgentView> {
         self.agents.as_ref().map(|(registry, _)| registry.agents()).unwrap_or_default()
+    }
+
+    fn names(&self) -> Vec<AgentName> {
+        self.views().into_iter().map(|view| view.name).collect()
+    }
+
+    fn inbound(&self) -> Result<&Steering, Problem> {
+        self.configured()?;
+        self.inbound.as_ref().ok_or_else(|| Problem::unavailable("the connector is starting"))
     }
 
     fn directory(&self) -> Result<&Directory, Problem> {

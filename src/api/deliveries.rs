@@ -6,15 +6,16 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::api::deliver::store_problem;
+use crate::api::listing;
+use crate::api::listing::asked;
+use crate::api::listing::time;
 use crate::api::problem::Problem;
-use crate::base::clock::UnixMs;
 use crate::base::percent;
 use crate::domain::delivery::Event;
 use crate::domain::delivery::State;
 use crate::domain::delivery::TRANSITIONS;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
-use crate::domain::ids::RowId;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::limits;
@@ -33,14 +34,12 @@ pub(super) fn list(
     agents: &[AgentName],
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let filter = filter(agents, request)?;
+    let page = listing::page(agents, request)?;
+    let state = asked(request, "state").map(|word| State::parse(&word).ok_or_else(unknown_state));
+    let state = state.transpose()?;
+    let filter = Filter { state, agent: page.agent, before: page.before, limit: page.limit };
     let mut found = store.deliveries(&filter).map_err(|why| store_problem(&why))?;
-    // One more was asked for than is shown: it tells whether there are more.
-    let more = found.len() >= filter.limit as usize;
-    if more {
-        found.pop();
-    }
-    let next = found.last().filter(|_| more).map(|last| last.row.0);
+    let next = listing::next(&mut found, filter.limit, |listed| listed.row);
     let deliveries: Vec<Value> = found.iter().map(brief).collect();
     Ok(Reply::json(200, &json!({ "deliveries": deliveries, "next": next })))
 }
@@ -71,32 +70,6 @@ pub(super) fn steer(store: &Store, desk: &Desk, id: &str, event: Event) -> Resul
         NotSteered::Store(why) => store_problem(&why),
     };
     shown(store, &steered.map_err(refused)?)
-}
-
-fn filter(agents: &[AgentName], request: &Request) -> Result<Filter, Problem> {
-    let asked = |name| request.query_value(name).filter(|value| !value.is_empty());
-    let state = asked("state").map(|word| State::parse(&word).ok_or_else(unknown_state));
-    let agent = asked("agent").map(|name| {
-        let known = agents.iter().find(|agent| agent.as_str() == name);
-        known.cloned().ok_or_else(|| Problem::invalid("agent: no agent has this name"))
-    });
-    let before = asked("before").map(|text| match text.parse() {
-        Ok(row) if row > 0 => Ok(RowId(row)),
-        _ => Err(Problem::invalid("before: the number that another list gave as next")),
-    });
-    let limit = asked("limit").map(|text| match text.parse() {
-        Ok(limit) if (1..=limits::DELIVERIES_LISTED_MAX).contains(&limit) => Ok(limit),
-        _ => {
-            let most = limits::DELIVERIES_LISTED_MAX;
-            Err(Problem::invalid(format!("limit: a number from 1 to {most}")))
-        }
-    });
-    Ok(Filter {
-        state: state.transpose()?,
-        agent: agent.transpose()?,
-        before: before.transpose()?,
-        limit: limit.transpose()?.unwrap_or(limits::DELIVERIES_LISTED) + 1,
-    })
 }
 
 fn unknown_state() -> Problem {
@@ -177,8 +150,4 @@ fn attempt(attempt: &Attempt) -> Value {
         "code": attempt.code,
         "effect": attempt.effect,
     })
-}
-
-fn time(at: Option<UnixMs>) -> Value {
-    at.map_or(Value::Null, |at| Value::String(at.to_string()))
 }

@@ -6,6 +6,8 @@ pub mod control;
 pub mod deliver;
 mod deliveries;
 mod directory;
+mod inbound;
+mod listing;
 pub mod problem;
 pub mod routes;
 

@@ -48,6 +48,15 @@ pub enum Action {
     DeliveryRetry(String),
     /// An end for a delivery that nobody wants any more.
     DeliveryDrop(String),
+    /// Inbound messages, newest first.
+    InboundList,
+    /// One inbound message, or an event that could not be read; its id as it stands in the path.
+    /// Likewise below.
+    InboundShow(String),
+    /// Another try of a message that the gateway refused.
+    InboundRetry(String),
+    /// An end for a message that nobody wants any more.
+    InboundDrop(String),
     /// Effective settings and where each came from.
     Settings,
     /// `aihummer.connector.v1.*/Deliver`.
@@ -139,6 +148,14 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Control, ["v1", "deliveries", id, "drop"]) => {
             post(Action::DeliveryDrop((*id).to_owned()))
         }
+        (Listener::Control, ["v1", "inbound"]) => get(Action::InboundList),
+        (Listener::Control, ["v1", "inbound", id]) => get(Action::InboundShow((*id).to_owned())),
+        (Listener::Control, ["v1", "inbound", id, "retry"]) => {
+            post(Action::InboundRetry((*id).to_owned()))
+        }
+        (Listener::Control, ["v1", "inbound", id, "drop"]) => {
+            post(Action::InboundDrop((*id).to_owned()))
+        }
         (Listener::Deliver, [service, "Deliver"]) if is_connector(service) => post(Action::Deliver),
         (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
             post(Action::GetDelivery)
@@ -217,18 +234,28 @@ mod tests {
     #[test]
     fn an_id_is_one_segment_and_only_a_post_changes_anything() {
         let id = || "a%2Fb".to_owned();
-        let asked = |method, path| route(Listener::Control, method, path);
+        let asked = |method, path: &str| route(Listener::Control, method, path);
         let shown = asked(Method::Get, "/v1/deliveries/a%2Fb");
         assert_eq!(shown, Ok(Action::DeliveryShow(id())));
         let retried = asked(Method::Post, "/v1/deliveries/a%2Fb/retry");
         assert_eq!(retried, Ok(Action::DeliveryRetry(id())));
         let dropped = asked(Method::Post, "/v1/deliveries/a%2Fb/drop");
         assert_eq!(dropped, Ok(Action::DeliveryDrop(id())));
-        for path in ["/v1/deliveries/a/retry", "/v1/deliveries/a/drop"] {
-            assert_eq!(asked(Method::Get, path), Err(NoRoute::MethodNotAllowed("POST")));
+        let shown = asked(Method::Get, "/v1/inbound/a%2Fb");
+        assert_eq!(shown, Ok(Action::InboundShow(id())));
+        let retried = asked(Method::Post, "/v1/inbound/a%2Fb/retry");
+        assert_eq!(retried, Ok(Action::InboundRetry(id())));
+        let dropped = asked(Method::Post, "/v1/inbound/a%2Fb/drop");
+        assert_eq!(dropped, Ok(Action::InboundDrop(id())));
+        for list in ["deliveries", "inbound"] {
+            for action in ["retry", "drop"] {
+                let path = format!("/v1/{list}/a/{action}");
+                assert_eq!(asked(Method::Get, &path), Err(NoRoute::MethodNotAllowed("POST")));
+            }
+            assert!(asked(Method::Post, &format!("/v1/{list}")).is_err());
+            assert!(asked(Method::Delete, &format!("/v1/{list}/a")).is_err());
+            assert_eq!(asked(Method::Get, &format!("/v1/{list}/a/b")), Err(NoRoute::NotFound));
         }
-        assert!(asked(Method::Delete, "/v1/deliveries/a").is_err());
-        assert_eq!(asked(Method::Get, "/v1/deliveries/a/b"), Err(NoRoute::NotFound));
     }
 
     #[test]
@@ -236,7 +263,8 @@ mod tests {
         let open = ["/healthz", "/readyz", "/metrics"];
         let closed = ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"];
         let ledger = ["/v1/deliveries", "/v1/deliveries/a", "/v1/acl", "/v1/departments"];
-        for path in closed.iter().chain(&ledger).chain(&open) {
+        let outbox = ["/v1/inbound", "/v1/inbound/1"];
+        for path in closed.iter().chain(&ledger).chain(&outbox).chain(&open) {
             let action = route(Listener::Control, Method::Get, path).expect("routed");
             assert_eq!(action.is_open(), open.contains(path), "{path}");
         }

@@ -120,6 +120,7 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         directory: flows.as_ref().map(|flows| Arc::clone(&flows.directory)),
         warnings: warnings(flows.as_ref()),
         desk: flows.as_ref().map(|flows| flows.outbound.desk()),
+        inbound: flows.as_ref().map(|flows| flows.inbound.steering()),
         missing: missing(&settings),
         consent_url: settings.consent_url.as_str().trim_end_matches('/').to_owned(),
         gateway: gateway_reason(flows.as_ref()),
