@@ -1,115 +1,42 @@
-//! `deliveries`: lists deliveries, shows one with all that was tried, tries one again, drops one.
-//! Everything goes through the control API of the running service, which owns the database and never
-//! shows what a delivery says.
+//! `deliveries`: lists deliveries, shows one with all that was tried, tries one again, drops one. What a
+//! delivery says is never shown.
 
 use serde_json::Value;
 
-use crate::base::percent;
 use crate::cli::Invocation;
-use crate::cli::complain;
-use crate::cli::control_client::perform;
+use crate::cli::steering;
+use crate::cli::steering::Lines;
+use crate::cli::steering::Steered;
+use crate::cli::steering::failure;
+use crate::cli::steering::list;
+use crate::cli::steering::place;
+use crate::cli::steering::text;
+use crate::cli::steering::time;
 
-const USAGE: &str = "usage: deliveries [--state S] [--agent A] [--limit N] [--json], or deliveries \
-                     {show | retry | drop} ID [--json]";
-/// What a list can be narrowed by; the API has the same names.
-const NARROWING: [&str; 3] = ["state", "agent", "limit"];
+const DELIVERIES: Steered = Steered {
+    path: "/v1/deliveries",
+    usage: "usage: deliveries [--state S] [--agent A] [--limit N] [--json], or deliveries {show | retry | \
+            drop} ID [--json]",
+    table,
+    one,
+};
 
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
-    let words: Vec<&str> = invocation.words.iter().map(String::as_str).collect();
-    let lists = matches!(words.as_slice(), [] | ["list"]);
-    let flags = invocation.flags.iter().map(String::as_str);
-    let narrows =
-        |flag: &&str| NARROWING.iter().any(|name| flag.starts_with(&format!("--{name}=")));
-    let known: Vec<&str> =
-        flags.filter(|flag| *flag == "--json" || (lists && narrows(flag))).collect();
-    if let Some(code) = invocation.refuse_beyond(&known, 2) {
-        return code;
-    }
-    let (method, path) = match words.as_slice() {
-        [] | ["list"] => ("GET", format!("/v1/deliveries{}", query(invocation))),
-        ["show", id] => ("GET", format!("/v1/deliveries/{}", percent::encode(id))),
-        [action @ ("retry" | "drop"), id] => {
-            ("POST", format!("/v1/deliveries/{}/{action}", percent::encode(id)))
-        }
-        _ => return complain(USAGE),
-    };
-    perform(invocation, method, &path, None, |body| if lists { table(body) } else { one(body) })
-}
-
-fn query(invocation: &Invocation) -> String {
-    let mut query = String::new();
-    for name in NARROWING {
-        if let Some(value) = invocation.value(&format!("--{name}")) {
-            let joint = if query.is_empty() { '?' } else { '&' };
-            query.push_str(&format!("{joint}{name}={}", percent::encode(value)));
-        }
-    }
-    query
-}
-
-/// A value as people read it: nothing for null, texts without their quotes.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A time to the second.
-fn time(value: &Value) -> String {
-    text(value).chars().take(19).collect()
-}
-
-fn list<'a>(body: &'a Value, key: &str) -> &'a [Value] {
-    body[key].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn failure(delivery: &Value) -> String {
-    let failure = &delivery["failure"];
-    if failure.is_null() {
-        return String::new();
-    }
-    format!("{}: {}", text(&failure["code"]), text(&failure["message"]))
+    steering::run(invocation, &DELIVERIES)
 }
 
 fn table(body: &Value) -> String {
-    let row = |cells: [&str; 6]| {
-        let [state, accepted, tries, target, id, reason] = cells;
-        let line = format!("{state:<10} {accepted:<19} {tries:>5}  {target:<24} {id:<20} {reason}");
-        format!("{}\n", line.trim_end())
-    };
-    let mut table = row(["STATE", "ACCEPTED (UTC)", "TRIES", "TO", "ID", "REASON"]);
-    for delivery in list(body, "deliveries") {
-        table.push_str(&row([
-            &text(&delivery["state"]),
-            &time(&delivery["accepted_at"]),
-            &text(&delivery["attempts"]),
-            &format!("{}/{}", text(&delivery["agent"]), text(&delivery["dialog"])),
-            &text(&delivery["delivery_id"]),
-            &failure(delivery),
-        ]));
-    }
-    if !body["next"].is_null() {
-        table.push_str(
-            "There are older ones; --limit shows up to 200, --state and --agent fewer.\n",
-        );
-    }
-    table
+    steering::table(body, "deliveries", "accepted_at", "TO", "delivery_id")
 }
 
 fn one(body: &Value) -> String {
-    let mut told = String::new();
-    let mut line = |name: &str, value: String| {
-        if !value.is_empty() {
-            told.push_str(&format!("{name:<10} {}\n", value.trim_end()));
-        }
-    };
+    let mut lines = Lines::default();
+    let mut line = |name: &str, value: String| lines.add(name, &value);
     line("id", text(&body["delivery_id"]));
     line("state", text(&body["state"]));
     line("operation", text(&body["operation"]));
-    line("to", format!("{}/{}", text(&body["agent"]), text(&body["dialog"])));
+    line("to", place(body));
     for name in ["accepted", "retried", "due", "finished"] {
         line(name, time(&body[&format!("{name}_at")]));
     }
@@ -139,7 +66,7 @@ fn one(body: &Value) -> String {
         let told = format!("step {} effect {}", text(&attempt["step"]), text(&attempt["effect"]));
         line("", format!("{} {told} {}", time(&attempt["started_at"]), words.join(" ").trim()));
     }
-    told
+    lines.into_text()
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 mod agents;
 mod control_client;
 mod deliveries;
+mod inbound;
 mod render;
 mod run;
 mod settings;
+mod steering;
 
 #[cfg(feature = "sim")]
 mod bench;
@@ -54,6 +56,13 @@ const VERBS: &[Verb] = &[
                     {show | retry | drop} ID [--json]",
         meaning: "list deliveries, show one, try it again, drop it",
         run: deliveries::run,
+    },
+    Verb {
+        name: "inbound",
+        arguments: "[--state S] [--agent A] [--limit N] [--json]\n\
+                    {show | retry | drop} ID [--json]",
+        meaning: "the same for messages on their way to the gateway",
+        run: inbound::run,
     },
     Verb {
         name: "render",
@@ -252,6 +261,11 @@ mod tests {
             &["deliveries", "retry", "a", "b"],
             &["deliveries", "drop", "a", "--state", "dead"],
             &["deliveries", "--before=1"],
+            &["inbound", "shout"],
+            &["inbound", "show"],
+            &["inbound", "retry", "1", "2"],
+            &["inbound", "drop", "q1", "--state", "dead"],
+            &["inbound", "--before=1"],
             &["agents", "--limit", "5"],
         ] {
             let arguments = arguments.iter().map(|&word| word.into()).collect();
