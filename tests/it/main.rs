@@ -21,6 +21,7 @@ mod demo;
 mod docs;
 mod errors;
 mod identity;
+mod inbound_desk;
 mod inbound_storm;
 mod outbound;
 mod presence;
