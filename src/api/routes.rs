@@ -117,6 +117,7 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         Post => Ok(action),
         _ => Err(NoRoute::MethodNotAllowed("POST")),
     };
+    let own = |segment: &str| segment.to_owned();
     match (listener, segments.as_slice()) {
         (_, ["healthz"]) => get(Action::Health),
         (Listener::Control, ["readyz"]) => get(Action::Ready),
@@ -131,43 +132,35 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Control, ["v1", "acl"]) => get(Action::Acl),
         (Listener::Control, ["v1", "departments"]) => get(Action::Departments),
         (Listener::Control, ["v1", "agents", name]) => match method {
-            Get | Head => Ok(Action::AgentShow((*name).to_owned())),
-            Patch => Ok(Action::AgentChange((*name).to_owned())),
+            Get | Head => Ok(Action::AgentShow(own(name))),
+            Patch => Ok(Action::AgentChange(own(name))),
             _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, PATCH")),
         },
         (Listener::Control, ["v1", "agents", name, "consent"]) => {
-            post(Action::AgentConsent((*name).to_owned()))
+            post(Action::AgentConsent(own(name)))
         }
         (Listener::Control, ["v1", "deliveries"]) => get(Action::DeliveryList),
-        (Listener::Control, ["v1", "deliveries", id]) => {
-            get(Action::DeliveryShow((*id).to_owned()))
-        }
+        (Listener::Control, ["v1", "deliveries", id]) => get(Action::DeliveryShow(own(id))),
         (Listener::Control, ["v1", "deliveries", id, "retry"]) => {
-            post(Action::DeliveryRetry((*id).to_owned()))
+            post(Action::DeliveryRetry(own(id)))
         }
         (Listener::Control, ["v1", "deliveries", id, "drop"]) => {
-            post(Action::DeliveryDrop((*id).to_owned()))
+            post(Action::DeliveryDrop(own(id)))
         }
         (Listener::Control, ["v1", "inbound"]) => get(Action::InboundList),
-        (Listener::Control, ["v1", "inbound", id]) => get(Action::InboundShow((*id).to_owned())),
-        (Listener::Control, ["v1", "inbound", id, "retry"]) => {
-            post(Action::InboundRetry((*id).to_owned()))
-        }
-        (Listener::Control, ["v1", "inbound", id, "drop"]) => {
-            post(Action::InboundDrop((*id).to_owned()))
-        }
+        (Listener::Control, ["v1", "inbound", id]) => get(Action::InboundShow(own(id))),
+        (Listener::Control, ["v1", "inbound", id, "retry"]) => post(Action::InboundRetry(own(id))),
+        (Listener::Control, ["v1", "inbound", id, "drop"]) => post(Action::InboundDrop(own(id))),
         (Listener::Deliver, [service, "Deliver"]) if is_connector(service) => post(Action::Deliver),
         (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
             post(Action::GetDelivery)
         }
-        (Listener::Consent, ["consent", ticket]) => {
-            get(Action::Consent(Step::Ask((*ticket).to_owned())))
-        }
+        (Listener::Consent, ["consent", ticket]) => get(Action::Consent(Step::Ask(own(ticket)))),
         (Listener::Consent, ["consent", ticket, "start"]) => {
-            post(Action::Consent(Step::Start((*ticket).to_owned())))
+            post(Action::Consent(Step::Start(own(ticket))))
         }
         (Listener::Consent, ["consent", ticket, "paste"]) => {
-            post(Action::Consent(Step::Paste((*ticket).to_owned())))
+            post(Action::Consent(Step::Paste(own(ticket))))
         }
         // No HEAD: it would use the code up and show nobody what came of it.
         (Listener::Consent, ["oauth", "callback"]) => match method {

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use aihummer_bitrix24::sim::Fault;
+use aihummer_bitrix24::sim::When;
 use aihummer_bitrix24::sim::client;
 use aihummer_bitrix24::sim::stage::CONTROL_SECRET;
 use aihummer_bitrix24::sim::stage::Connector;
@@ -99,6 +101,20 @@ fn deliveries(scene: &Scene, connector: &Connector, request: &Value) -> Vec<Valu
     vec![request.clone(), first, conflict, later, refused]
 }
 
+/// What people see of a message that the gateway refuses: in a list, and alone.
+fn refused(scene: &Scene, connector: &Connector) -> Vec<Value> {
+    let refusal = Fault::error(422, "no_workspace", "no workspace for this channel");
+    scene.network.plan(When::first("POST /v1/inbound/generic"), refusal);
+    scene.portal.write_to(scene.olaf, scene.mira, "Is anybody there?").expect("writes");
+    let listed = eventually("the refusal", || {
+        let listed = control(connector, "GET", "/v1/inbound?state=dead");
+        (listed["inbound"] != json!([])).then_some(listed)
+    });
+    let id = listed["inbound"][0]["id"].as_str().expect("an id");
+    let one = control(connector, "GET", &format!("/v1/inbound/{id}"));
+    vec![listed, one]
+}
+
 #[test]
 fn the_examples_are_what_a_run_shows() {
     let examples = examples();
@@ -136,6 +152,7 @@ fn the_examples_are_what_a_run_shows() {
     let plain = inbound("Is the invoice 4711 paid?");
     assert!(plain.key.contains("-helper-"), "{}", plain.key);
     seen.push(plain.body);
+    seen.extend(refused(&scene, &connector));
     drop(connector);
     scene.set("BITRIX24_INBOUND_EXTRA", "on");
     let _connector = scene.start();

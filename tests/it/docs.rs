@@ -433,6 +433,14 @@ fn every_state_and_reason_is_told() {
         (&contract, "### What is never forwarded", "src/domain/filter.rs", "fn as_str", false),
         (
             &contract,
+            "### Inbound messages, for people",
+            "src/domain/inbound.rs",
+            "fn as_str",
+            false,
+        ),
+        (&operate, "## Messages that need a person", "src/api/inbound.rs", "fn warnings", true),
+        (
+            &contract,
             "## 3. Deliver: gateway to connector",
             "src/api/deliver.rs",
             "fn status_word",
