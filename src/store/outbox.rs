@@ -163,21 +163,6 @@ impl Store {
         Ok(self.outbox_after(RowId(row.0 - 1), 1)?.into_iter().find(|found| found.row == row))
     }
 
-    /// The gateway has it.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn inbound_accepted(&self, row: RowId, now: UnixMs) -> Result<()> {
-        self.write(move |connection| {
-            connection.execute(
-                "UPDATE outbox SET state = 'accepted', attempts = attempts + 1, failure = '', \
-                 finished_at = ?2 WHERE id = ?1 AND state = 'pending'",
-                (row.0, now.0),
-            )?;
-            Ok(())
-        })
-    }
-
     /// It is to be tried again.
     ///
     /// # Errors

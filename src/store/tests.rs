@@ -270,7 +270,7 @@ fn cursor_and_messages_change_together_and_known_messages_are_passed_over() {
     assert_eq!(store.outbox_row(rows[1].row).expect("reads"), None);
     let counts = store.outbox_counts().expect("counts");
     assert_eq!((counts.pending, counts.dead), (1, 1));
-    store.inbound_accepted(rows[0].row, NOW).expect("accepted");
+    store.letter_accepted(rows[0].row, NOW).expect("accepted");
     assert_eq!(store.outbox_counts().expect("counts").pending, 0);
 }
 
