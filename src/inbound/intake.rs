@@ -109,7 +109,10 @@ impl Intake {
         }
         let taken =
             self.ingest.take(reader, considered, &people, (origin, progress), clock::now())?;
-        if !taken.committed.queued.is_empty() {
+        if taken.committed.withdrawn > 0 {
+            // It may be what its chat waits for.
+            self.gate.steer();
+        } else if !taken.committed.queued.is_empty() {
             self.gate.kick();
         }
         Ok(taken)

@@ -72,9 +72,9 @@ pub enum Progress {
 pub struct Committed {
     /// Messages whose rows are new.
     pub queued: Vec<MessageId>,
-    /// Pending rows whose text changed.
+    /// Rows that the gateway does not have, and whose text changed.
     pub edited: usize,
-    /// Pending rows that will not be forwarded.
+    /// Rows that the gateway does not have, and will not get.
     pub withdrawn: usize,
 }
 
@@ -238,10 +238,11 @@ fn insert(
     Ok(connection.execute(sql, values)?)
 }
 
-/// A gateway that got an earlier text and lost the answer gets the same key with this one.
+/// What the gateway refused counts as well: a person may try it again, and then it is what its author
+/// says now. A gateway that got an earlier text and lost the answer gets the same key with this one.
 fn update(connection: &Connection, agent: &AgentName, edit: &NewInbound) -> Result<usize> {
     let sql = "UPDATE outbox SET text = ?3, mentioned = ?4 \
-               WHERE agent = ?1 AND message = ?2 AND state = 'pending' AND text <> ?3";
+               WHERE agent = ?1 AND message = ?2 AND state IN ('pending', 'dead') AND text <> ?3";
     let values = (agent.as_str(), edit.message.0, &edit.text, edit.mentioned);
     Ok(connection.execute(sql, values)?)
 }
@@ -253,7 +254,7 @@ fn withdraw(
     now: UnixMs,
 ) -> Result<usize> {
     let sql = "UPDATE outbox SET state = 'withdrawn', finished_at = ?3 \
-               WHERE agent = ?1 AND message = ?2 AND state = 'pending'";
+               WHERE agent = ?1 AND message = ?2 AND state IN ('pending', 'dead')";
     Ok(connection.execute(sql, (agent.as_str(), message.0, now.0))?)
 }
 

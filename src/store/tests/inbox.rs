@@ -115,6 +115,25 @@ fn lists_are_newest_first_and_narrowed_by_each_filter() {
 }
 
 #[test]
+fn what_was_refused_still_follows_its_author() {
+    let dir = Dir::new();
+    let (store, _thread) = store_in(&dir);
+    let row = in_state(&store, 1, State::Dead);
+    let mended = NewInbound { text: "mended".to_owned(), ..inbound(1) };
+    let edits = Findings { edits: vec![mended], ..Findings::default() };
+    let committed = store.commit_inbound(&mira(), edits, Progress::None, at(1)).expect("commits");
+    assert_eq!((committed.edited, listed(&store, row).state), (1, State::Dead));
+    store.retry_letter(row, at(2)).expect("is pending again");
+    let again = store.outbox_row(row).expect("reads").expect("pending");
+    assert_eq!(again.inbound.text, "mended");
+    store.inbound_dead(row, "http_422", at(3)).expect("dies again");
+    let withdrawn = vec![MessageId(1)];
+    find(&store, &mira(), Findings { withdrawn, ..Findings::default() });
+    assert_eq!(listed(&store, row).state, State::Withdrawn);
+    assert_eq!(store.retry_letter(row, at(4)), Err(Error::WrongState));
+}
+
+#[test]
 fn only_the_refused_is_tried_again_and_only_what_is_not_gone_is_dropped() {
     let dir = Dir::new();
     let (store, _thread) = store_in(&dir);
