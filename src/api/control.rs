@@ -96,7 +96,9 @@ impl ControlListener {
             Action::AgentShow(name) => {
                 let (registry, _) = self.configured()?;
                 let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
-                Ok(Reply::json(200, &shown(&view)))
+                let mut agent = shown(&view);
+                agent["rule"] = directory::rule(self.directory()?, &view.name);
+                Ok(Reply::json(200, &agent))
             }
             Action::AgentChange(name) => {
                 let (registry, _) = self.configured()?;
@@ -105,7 +107,7 @@ impl ControlListener {
             }
             Action::Acl => {
                 let (registry, _) = self.configured()?;
-                directory::explain(registry, self.directory()?, request)
+                directory::explain(registry, self.directory()?, self.steering()?, request)
             }
             Action::Departments => Ok(directory::departments(self.directory()?)),
             Action::AgentCreate => self.create(request),

@@ -15,6 +15,7 @@ use crate::domain::acl;
 use crate::domain::acl::Allowed;
 use crate::domain::acl::Because;
 use crate::domain::acl::Decision;
+use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DepartmentId;
 use crate::domain::ids::DialogId;
@@ -22,11 +23,14 @@ use crate::domain::ids::UserId;
 use crate::domain::org::Org;
 use crate::http::Reply;
 use crate::http::Request;
+use crate::outbound::Desk;
+use crate::outbound::InChat;
 
-/// Whether somebody may talk with an agent, and why.
+/// Whether somebody may talk with an agent, or anybody in a group, and why.
 pub(super) fn explain(
     registry: &Registry,
     directory: &Directory,
+    desk: &Desk,
     request: &Request,
 ) -> Result<Reply, Problem> {
     let asked = |name| request.query_value(name).filter(|value| !value.is_empty());
@@ -36,11 +40,11 @@ pub(super) fn explain(
     let own = agent.user.ok_or_else(|| {
         Problem::precondition("the agent has no account yet: open a consent link")
     })?;
-    let person = person(asked("user"), asked("dialog"))?;
-    directory.ensure(&agent.name, &[person]).map_err(|failure| {
-        let code = failure.code.to_ascii_lowercase();
-        Problem::unavailable(format!("the portal did not tell who that is ({code}); try again"))
-    })?;
+    let person = match asked_about(asked("user"), asked("dialog"))? {
+        DialogId::User(person) => person,
+        dialog @ DialogId::Chat(_) => return in_chat(desk, &agent, own, dialog),
+    };
+    directory.ensure(&agent.name, &[person]).map_err(untold)?;
     let decision = directory.decide(&agent.name, own, person);
     let org = directory.org();
     let department = |id: DepartmentId| json!({ "id": id.0, "name": org.department(id).map(|one| one.name.as_str()) });
@@ -63,20 +67,60 @@ pub(super) fn explain(
     ))
 }
 
-fn person(user: Option<String>, dialog: Option<String>) -> Result<UserId, Problem> {
-    let number = |text: String| match DialogId::parse(&text) {
-        Some(DialogId::User(user)) => Ok(user),
-        _ => Err(Problem::invalid("user, dialog: the number of a person, such as 12")),
-    };
+fn untold(failure: Failure) -> Problem {
+    let code = failure.code.to_ascii_lowercase();
+    Problem::unavailable(format!("the portal did not tell who that is ({code}); try again"))
+}
+
+/// A person or a group.
+fn asked_about(user: Option<String>, dialog: Option<String>) -> Result<DialogId, Problem> {
     match (user, dialog) {
-        (Some(user), None) => number(user),
-        (None, Some(dialog)) => number(dialog),
+        (Some(user), None) => match DialogId::parse(&user) {
+            Some(person @ DialogId::User(_)) => Ok(person),
+            _ => Err(Problem::invalid("user: the number of a person, such as 12")),
+        },
+        (None, Some(dialog)) => DialogId::parse(&dialog).ok_or_else(|| {
+            Problem::invalid("dialog: the number of a person, such as 12, or chat34 for a group")
+        }),
         _ => Err(Problem::invalid("name one of user and dialog")),
     }
 }
 
+/// Whether an agent may write to a group, and why.
+fn in_chat(
+    desk: &Desk,
+    agent: &AgentView,
+    own: UserId,
+    dialog: DialogId,
+) -> Result<Reply, Problem> {
+    let found = desk.in_chat(&agent.name, own, dialog).map_err(untold)?;
+    let (allowed, explanation) = match found {
+        InChat::Everybody => (true, "every colleague may talk with this agent".to_owned()),
+        InChat::Member(person) => {
+            (true, format!("user {person} is in it and may: ask for user={person}"))
+        }
+        InChat::Nobody => (false, "none of its members may talk with this agent".to_owned()),
+        InChat::Kind(rule) => {
+            (false, format!("agents keep out of dialogs of this kind ({})", rule.as_str()))
+        }
+        InChat::Closed => {
+            (false, "the portal does not let the agent see it: add the agent to it".to_owned())
+        }
+    };
+    Ok(Reply::json(
+        200,
+        &json!({
+            "agent": agent.name.as_str(),
+            "dialog": dialog.to_string(),
+            "allowed": allowed,
+            "because": found.as_str(),
+            "explanation": explanation,
+        }),
+    ))
+}
+
 /// The rule in force for an agent, and which parts are its own.
-fn rule(directory: &Directory, agent: &AgentName) -> Value {
+pub(super) fn rule(directory: &Directory, agent: &AgentName) -> Value {
     let in_force = directory.rule_of(agent);
     json!({
         "departments": in_force.rule.allowed.to_string(),
@@ -166,12 +210,12 @@ pub(super) fn change_rule(
     if let Some(odd) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
         return Err(Problem::invalid(format!("{odd}: not a field of this; fields: {FIELDS:?}")));
     }
-    let now = directory.rule_of(&agent.name);
-    let allowed = now.own_allowed.then_some(now.rule.allowed);
-    let denied = now.own_denied.then_some(now.rule.denied);
-    let allowed = field(&fields, FIELDS[0], allowed, Allowed::parse)?;
-    let denied = field(&fields, FIELDS[1], denied, acl::parse_departments)?;
-    let there = directory.set_rule(&agent.name, allowed, denied);
+    let allowed = field(&fields, FIELDS[0], Allowed::parse)?;
+    let denied = field(&fields, FIELDS[1], acl::parse_departments)?;
+    let there = directory.change_rule(&agent.name, |own| {
+        own.allowed = allowed.unwrap_or_else(|| own.allowed.take());
+        own.denied = denied.unwrap_or_else(|| own.denied.take());
+    });
     if !there.map_err(|why| store_problem(&why))? {
         return Err(Problem::not_found("no agent has this name"));
     }
@@ -181,18 +225,17 @@ pub(super) fn change_rule(
 
 const FIELDS: [&str; 2] = ["departments", "departments_denied"];
 
-/// A field as it is to be: unchanged when it is absent, none when it is `null`.
+/// A field as it is to be: `None` when it is absent, nothing of one's own when it is `null`.
 fn field<T>(
     fields: &Map<String, Value>,
     name: &str,
-    now: Option<T>,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, Problem> {
+) -> Result<Option<Option<T>>, Problem> {
     match fields.get(name) {
-        None => Ok(now),
-        Some(Value::Null) => Ok(None),
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(None)),
         Some(Value::String(text)) => match parse(text) {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => Ok(Some(Some(value))),
             Err(why) => Err(Problem::invalid(format!("{name}: {why}"))),
         },
         Some(_) => Err(Problem::invalid(format!("{name}: a text or null"))),

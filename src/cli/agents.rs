@@ -1,28 +1,84 @@
-//! `agents`: lists agents, creates one, prints a consent link. Everything goes through the control
-//! API of the running service, which owns the database.
+//! `agents`: lists agents, creates one, prints a consent link, and tells or changes who may talk with
+//! one. Everything goes through the control API of the running service, which owns the database.
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::base::percent;
 use crate::cli::Invocation;
 use crate::cli::complain;
 use crate::cli::control_client::perform;
 
+/// Flags that change a rule, and the field that each changes.
+const RULE: [(&str, &str); 2] =
+    [("--departments=", "departments"), ("--denied=", "departments_denied")];
+
+/// The value that takes back what an agent has of its own.
+const DEFAULT: &str = "default";
+
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
-    if let Some(code) = invocation.refuse_beyond(&["--json"], 2) {
+    let words: Vec<&str> = invocation.words.iter().map(String::as_str).collect();
+    let verb = words.first().copied().unwrap_or("list");
+    let changing = RULE.iter().map(|(flag, _)| *flag).filter(|_| verb == "rule");
+    let flags: Vec<&str> = changing.chain(["--json"]).collect();
+    if let Some(code) = invocation.refuse_beyond(&flags, if verb == "acl" { 3 } else { 2 }) {
         return code;
     }
-    let words: Vec<&str> = invocation.words.iter().map(String::as_str).collect();
     let (method, path, body) = match words.as_slice() {
         [] | ["list"] => ("GET", "/v1/agents".to_owned(), None),
         ["add", name] => ("POST", "/v1/agents".to_owned(), Some(json!({ "name": name }))),
-        ["consent", name] => ("POST", format!("/v1/agents/{name}/consent"), None),
-        _ => return complain("usage: agents [list | add NAME | consent NAME] [--json]"),
+        ["consent", name] => ("POST", format!("{}/consent", path_of(name)), None),
+        ["acl", name, who] => ("GET", acl_path(name, who), None),
+        ["rule", name] => {
+            let change = change(invocation);
+            (if change.is_some() { "PATCH" } else { "GET" }, path_of(name), change)
+        }
+        _ => {
+            return complain(
+                "usage: agents [list | add NAME | consent NAME | acl NAME WHO | rule NAME \
+                 [--departments own|all|IDS|default] [--denied IDS|default]] [--json]; WHO is the \
+                 number of a person, or chat34 for a group",
+            );
+        }
     };
-    perform(invocation, method, &path, body.as_ref(), |body| {
-        readable(words.first().copied().unwrap_or("list"), body)
-    })
+    perform(invocation, method, &path, body.as_ref(), |body| readable(verb, body))
+}
+
+fn path_of(name: &str) -> String {
+    format!("/v1/agents/{}", percent::encode(name))
+}
+
+fn acl_path(name: &str, who: &str) -> String {
+    format!("/v1/acl?agent={}&dialog={}", percent::encode(name), percent::encode(who))
+}
+
+/// What the flags change of a rule, if anything.
+fn change(invocation: &Invocation) -> Option<Value> {
+    let given = RULE.iter().filter_map(|(flag, field)| Some((*field, invocation.value(flag)?)));
+    let change: Map<String, Value> = given
+        .map(|(field, value)| {
+            (field.to_owned(), if value == DEFAULT { Value::Null } else { json!(value) })
+        })
+        .collect();
+    (!change.is_empty()).then_some(Value::Object(change))
+}
+
+/// A rule in one line, and where its parts come from.
+fn rule(body: &Value) -> String {
+    let rule = &body["rule"];
+    let part = |key: &str, own: &str| {
+        let value = rule[key].as_str().unwrap_or_default();
+        let from = if rule[own] == json!(true) { "its own" } else { "as the settings say" };
+        format!("{} ({from})", if value.is_empty() { "none" } else { value })
+    };
+    let name = body["name"].as_str().unwrap_or_default();
+    format!(
+        "{name}: departments {}, denied {}\n",
+        part("departments", "own"),
+        part("departments_denied", "own_denied")
+    )
 }
 
 fn readable(verb: &str, body: &Value) -> String {
@@ -38,6 +94,11 @@ fn readable(verb: &str, body: &Value) -> String {
              as the agent's own user:\n\n  {}\n",
             text(body, "link")
         ),
+        "rule" => rule(body),
+        "acl" => {
+            let allowed = if body["allowed"] == json!(true) { "allowed" } else { "refused" };
+            format!("{allowed} ({}): {}\n", text(body, "because"), text(body, "explanation"))
+        }
         _ => {
             let none = Vec::new();
             let agents = body["agents"].as_array().unwrap_or(&none);

@@ -46,8 +46,9 @@ const VERBS: &[Verb] = &[
     Verb { name: "run", arguments: "", meaning: "run the connector (the default)", run: run::run },
     Verb {
         name: "agents",
-        arguments: "[list | add NAME | consent NAME] [--json]",
-        meaning: "list agents, create one, print a consent link",
+        arguments: "[list | add NAME | consent NAME | acl NAME WHO] [--json]\n\
+                    rule NAME [--departments own|all|IDS] [--denied IDS]",
+        meaning: "list agents, create or connect one; who may talk with it",
         run: agents::run,
     },
     Verb {
@@ -101,7 +102,7 @@ const VERBS: &[Verb] = &[
 ];
 
 /// Options with a value: `--state S` and `--state=S` alike.
-const VALUED: &[&str] = &["--state", "--agent", "--limit"];
+const VALUED: &[&str] = &["--state", "--agent", "--limit", "--departments", "--denied"];
 
 /// A parsed command line.
 pub(crate) struct Invocation {
@@ -119,16 +120,21 @@ impl Invocation {
         self.flags.iter().any(|given| given == flag)
     }
 
-    /// The value of an option.
-    pub fn value(&self, option: &str) -> Option<&str> {
-        let given = self.flags.iter().rev();
-        given.filter_map(|flag| flag.strip_prefix(option)?.strip_prefix('=')).next()
+    /// The value of a flag that ends in `=`.
+    pub fn value(&self, flag: &str) -> Option<&str> {
+        self.flags.iter().rev().find_map(|given| given.strip_prefix(flag))
     }
 
     /// Says what is wrong with the command line and gives the exit code for it, or `None` when
-    /// only these flags and at most this many words were given.
+    /// only these flags and at most this many words were given; a flag that ends in `=` has a
+    /// value.
     pub fn refuse_beyond(&self, flags: &[&str], words_max: usize) -> Option<u8> {
-        if let Some(flag) = self.flags.iter().find(|flag| !flags.contains(&flag.as_str())) {
+        let is = |flag: &str, known: &str| match known.ends_with('=') {
+            true => flag.starts_with(known),
+            false => flag == known,
+        };
+        let unknown = |flag: &&String| !flags.iter().any(|known| is(flag, known));
+        if let Some(flag) = self.flags.iter().find(unknown) {
             return Some(complain(&format!("unknown option {flag}; try --help")));
         }
         let extra = self.words.get(words_max)?;
@@ -267,6 +273,11 @@ mod tests {
             &["inbound", "drop", "q1", "--state", "dead"],
             &["inbound", "--before=1"],
             &["agents", "--limit", "5"],
+            &["agents", "--denied", "3"],
+            &["agents", "acl", "helper"],
+            &["agents", "rule"],
+            &["agents", "rule", "helper", "--departments"],
+            &["agents", "rule", "helper", "all"],
         ] {
             let arguments = arguments.iter().map(|&word| word.into()).collect();
             assert_eq!(dispatch(arguments), USAGE);

@@ -9,8 +9,9 @@ use crate::cli::Invocation;
 use crate::cli::complain;
 use crate::cli::control_client::perform;
 
-/// What a list can be narrowed by; the API has the same names.
-const NARROWING: [&str; 3] = ["state", "agent", "limit"];
+/// What a list can be narrowed by, and its names in the API.
+const NARROWING: [(&str, &str); 3] =
+    [("--state=", "state"), ("--agent=", "agent"), ("--limit=", "limit")];
 
 /// One of the two verbs.
 pub(in crate::cli) struct Steered {
@@ -28,12 +29,9 @@ pub(in crate::cli) struct Steered {
 pub(in crate::cli) fn run(invocation: &Invocation, steered: &Steered) -> u8 {
     let words: Vec<&str> = invocation.words.iter().map(String::as_str).collect();
     let lists = matches!(words.as_slice(), [] | ["list"]);
-    let flags = invocation.flags.iter().map(String::as_str);
-    let narrows =
-        |flag: &&str| NARROWING.iter().any(|name| flag.starts_with(&format!("--{name}=")));
-    let known: Vec<&str> =
-        flags.filter(|flag| *flag == "--json" || (lists && narrows(flag))).collect();
-    if let Some(code) = invocation.refuse_beyond(&known, 2) {
+    let narrowing = NARROWING.iter().map(|(flag, _)| *flag).filter(|_| lists);
+    let flags: Vec<&str> = narrowing.chain(["--json"]).collect();
+    if let Some(code) = invocation.refuse_beyond(&flags, 2) {
         return code;
     }
     let path = steered.path;
@@ -51,8 +49,8 @@ pub(in crate::cli) fn run(invocation: &Invocation, steered: &Steered) -> u8 {
 
 fn query(invocation: &Invocation) -> String {
     let mut query = String::new();
-    for name in NARROWING {
-        if let Some(value) = invocation.value(&format!("--{name}")) {
+    for (flag, name) in NARROWING {
+        if let Some(value) = invocation.value(flag) {
             let joint = if query.is_empty() { '?' } else { '&' };
             query.push_str(&format!("{joint}{name}={}", percent::encode(value)));
         }

@@ -6,7 +6,6 @@
 mod refresh;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -20,20 +19,18 @@ use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::bitrix::methods::people;
 use crate::domain::acl;
-use crate::domain::acl::Allowed;
 use crate::domain::acl::Because;
 use crate::domain::acl::Decision;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
-use crate::domain::ids::DepartmentId;
 use crate::domain::ids::UserId;
 use crate::domain::org::Org;
 use crate::limits;
 use crate::store;
 use crate::store::Store;
-use crate::store::directory::OwnRule;
 
+pub use crate::store::directory::OwnRule;
 pub use refresh::Refresh;
 
 /// See the module.
@@ -45,6 +42,8 @@ pub struct Directory {
     known: Mutex<Known>,
     /// Held while the structure is read, so that it is read once.
     reading: Mutex<()>,
+    /// Held while a rule is changed, so that two changes of one rule both count.
+    changing: Mutex<()>,
 }
 
 struct Known {
@@ -106,8 +105,9 @@ impl Directory {
             absent: HashMap::new(),
             problem: None,
         };
-        let reading = Mutex::new(());
-        Ok(Arc::new(Directory { store, registry, rule, known: Mutex::new(known), reading }))
+        let (reading, changing) = (Mutex::new(()), Mutex::new(()));
+        let known = Mutex::new(known);
+        Ok(Arc::new(Directory { store, registry, rule, known, reading, changing }))
     }
 
     /// The rule of an agent.
@@ -121,18 +121,19 @@ impl Directory {
         RuleInForce { rule, own_allowed, own_denied }
     }
 
-    /// Gives an agent a rule of its own, or takes parts of it back; `false` when there is no such
-    /// agent.
+    /// Changes what an agent has of its own instead of the settings' rule; `false` when there is no
+    /// such agent.
     ///
     /// # Errors
     /// See [`store::Error`]; nothing changed then.
-    pub fn set_rule(
+    pub fn change_rule(
         &self,
         agent: &AgentName,
-        allowed: Option<Allowed>,
-        denied: Option<BTreeSet<DepartmentId>>,
+        change: impl FnOnce(&mut OwnRule),
     ) -> store::Result<bool> {
-        let own = OwnRule { allowed, denied };
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.known().rules.get(agent).cloned().unwrap_or_default();
+        change(&mut own);
         let there = self.store.set_own_rule(agent, &own)?;
         if there {
             self.known().rules.insert(agent.clone(), own);

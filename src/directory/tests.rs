@@ -261,14 +261,14 @@ fn an_agents_own_rule_wins_over_the_settings_and_outlives_a_restart() {
     assert!(matches!(company.asked(&directory, olaf), Because::OwnDepartment(_)));
     let other = DepartmentId(i64::try_from(other).expect("small"));
     let denied = BTreeSet::from([other]);
-    assert_eq!(directory.set_rule(&agent(), None, Some(denied.clone())), Ok(true));
+    assert_eq!(directory.change_rule(&agent(), |own| own.denied = Some(denied.clone())), Ok(true));
     assert_eq!(company.asked(&directory, olaf), Because::Denied(other));
     let again = company.open();
     assert_eq!(company.asked(&again, olaf), Because::Denied(other));
     let rule = again.rule_of(&agent());
     assert_eq!((rule.rule.denied, rule.own_allowed, rule.own_denied), (denied, false, true));
-    assert_eq!(again.set_rule(&agent(), None, None), Ok(true));
+    assert_eq!(again.change_rule(&agent(), |own| own.denied = None), Ok(true));
     assert!(matches!(company.asked(&again, olaf), Because::OwnDepartment(_)));
     let nobody = AgentName::parse("nobody").expect("a name");
-    assert_eq!(again.set_rule(&nobody, None, None), Ok(false));
+    assert_eq!(again.change_rule(&nobody, |_| {}), Ok(false));
 }

@@ -38,6 +38,7 @@ pub use accept::DeliverRequest;
 pub use accept::Media;
 pub use accept::MediaSource;
 pub use accept::Refused;
+pub use permit::InChat;
 pub use steer::NotSteered;
 pub use waiters::Outcome;
 pub use waiters::Reply;
@@ -48,6 +49,7 @@ use crate::base::threads::Exits;
 use crate::base::threads::Thread;
 use crate::bitrix::methods::DialogFacts;
 use crate::directory::Directory;
+use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::DialogId;
@@ -151,7 +153,7 @@ impl Outbound {
         let shared = Arc::new(Shared::new(parts, kick, hint)?);
         let told = |why: std::io::Error| store::Error::Other(format!("outbound threads: {why}"));
         let (schedule, workers) = start_threads(&shared, workers, kicked, exits).map_err(told)?;
-        let typing = Typing::start(Arc::clone(&shared.registry), hints, exits).map_err(told)?;
+        let typing = Typing::start(Arc::clone(&shared), hints, exits).map_err(told)?;
         Ok(Outbound { desk: Desk { shared }, schedule, workers, typing })
     }
 
@@ -288,6 +290,19 @@ impl Desk {
             Ok(false) => {}
             Err(why) => log::warn!("notice_not_queued agent={agent} user={person} reason={why:?}"),
         }
+    }
+
+    /// What the rules say of a group in which an agent, whose account is `own`, might write.
+    ///
+    /// # Errors
+    /// The portal did not tell.
+    pub fn in_chat(
+        &self,
+        agent: &AgentName,
+        own: UserId,
+        dialog: DialogId,
+    ) -> Result<InChat, Failure> {
+        permit::in_chat(&self.shared, agent, own, dialog)
     }
 
     /// Where the files of calls go.

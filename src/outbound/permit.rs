@@ -1,6 +1,7 @@
 //! Whether an agent may write where a delivery goes: to colleagues whom the department rule lets talk
 //! with it, and never where people from outside read along. Asked before the first attempt only: what
-//! may have been sent already is followed to its end. Reads the portal; called by `execute`.
+//! may have been sent already is followed to its end. Reads the portal; called by `execute`, by
+//! `typing`, and for people who ask why.
 
 use crate::bitrix::methods;
 use crate::bitrix::methods::DialogFacts;
@@ -8,6 +9,7 @@ use crate::domain::acl::Because;
 use crate::domain::delivery::Operation;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
+use crate::domain::filter::Rule;
 use crate::domain::filter::chat_rule;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DialogId;
@@ -19,6 +21,34 @@ use crate::store::ledger::Delivery;
 /// Why an agent may not write there: a code of the contract and a sentence.
 pub(super) type Refusal = (&'static str, String);
 
+/// What the rules say of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InChat {
+    /// Every colleague may talk with the agent.
+    Everybody,
+    /// This member may.
+    Member(UserId),
+    /// None of its members may.
+    Nobody,
+    /// Agents keep out of such chats.
+    Kind(Rule),
+    /// The portal does not let the agent look.
+    Closed,
+}
+
+impl InChat {
+    /// The text form in the control API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InChat::Everybody => "all",
+            InChat::Member(_) => "member",
+            InChat::Nobody => "nobody",
+            InChat::Kind(rule) => rule.as_str(),
+            InChat::Closed => "closed",
+        }
+    }
+}
+
 /// `None` when the delivery may go.
 ///
 /// # Errors
@@ -28,18 +58,30 @@ pub(super) fn refusal(shared: &Shared, delivery: &Delivery) -> Result<Option<Ref
     if delivery.attempts > 0 || delivery.notice || delivery.operation == Operation::Delete {
         return Ok(None);
     }
-    let Some(own) = shared.registry.agent(&delivery.agent).and_then(|agent| agent.user) else {
+    refused_place(shared, &delivery.agent, delivery.dialog)
+}
+
+/// `None` when the agent may show itself there.
+///
+/// # Errors
+/// The portal did not tell.
+pub(super) fn refused_place(
+    shared: &Shared,
+    agent: &AgentName,
+    dialog: DialogId,
+) -> Result<Option<Refusal>, Failure> {
+    let Some(own) = shared.registry.agent(agent).and_then(|agent| agent.user) else {
         // Without an account the first call tells what is missing.
         return Ok(None);
     };
-    if shared.met.get(&(delivery.agent.clone(), delivery.dialog)).is_some() {
+    if shared.met.get(&(agent.clone(), dialog)).is_some() {
         return Ok(None);
     }
-    match delivery.dialog {
+    match dialog {
         // Its own notes.
         DialogId::User(person) if person == own => Ok(None),
-        DialogId::User(person) => of_person(shared, &delivery.agent, own, person),
-        DialogId::Chat(_) => of_chat(shared, &delivery.agent, own, delivery.dialog),
+        DialogId::User(person) => of_person(shared, agent, own, person),
+        DialogId::Chat(_) => of_chat(shared, agent, own, dialog),
     }
 }
 
@@ -89,6 +131,31 @@ fn of_chat(
     own: UserId,
     dialog: DialogId,
 ) -> Result<Option<Refusal>, Failure> {
+    Ok(match in_chat(shared, agent, own, dialog)? {
+        InChat::Everybody | InChat::Member(_) => None,
+        // Where the agent may not look it may not write either, and the portal's refusal of the
+        // message itself tells more.
+        InChat::Closed => None,
+        InChat::Nobody => {
+            denied("the department rule lets nobody in the dialog talk with the agent: see /v1/acl")
+        }
+        InChat::Kind(rule) => {
+            let rule = rule.as_str();
+            denied(format!("agents do not write to dialogs of this kind ({rule})"))
+        }
+    })
+}
+
+/// What the rules say of a group.
+///
+/// # Errors
+/// The portal did not tell.
+pub(super) fn in_chat(
+    shared: &Shared,
+    agent: &AgentName,
+    own: UserId,
+    dialog: DialogId,
+) -> Result<InChat, Failure> {
     let key = (agent.clone(), dialog);
     let facts = match shared.chats.get(&key) {
         Some(known) => known,
@@ -97,21 +164,18 @@ fn of_chat(
                 shared.chats.keep(key, facts);
                 facts
             }
-            // Where the agent may not look it may not write either, and the portal's refusal of the
-            // message itself tells more.
             Err(failure) if matches!(failure.class, Class::Denied | Class::NotFound) => {
-                return Ok(None);
+                return Ok(InChat::Closed);
             }
             Err(failure) => return Err(failure),
         },
     };
     let DialogFacts { kind, has_external } = facts;
     if let Some(rule) = chat_rule(kind, has_external) {
-        let rule = rule.as_str();
-        return Ok(denied(format!("agents do not write to dialogs of this kind ({rule})")));
+        return Ok(InChat::Kind(rule));
     }
     if !shared.directory.rule_of(agent).rule.needs_structure() {
-        return Ok(None);
+        return Ok(InChat::Everybody);
     }
     somebody_may(shared, agent, own, dialog)
 }
@@ -122,17 +186,14 @@ fn somebody_may(
     agent: &AgentName,
     own: UserId,
     dialog: DialogId,
-) -> Result<Option<Refusal>, Failure> {
+) -> Result<InChat, Failure> {
     let members = members::of(shared, agent, dialog)?;
     if members.listed.iter().any(|member| member.external) {
-        return Ok(denied("people from outside the company are in the dialog"));
+        return Ok(InChat::Kind(Rule::ExternalChat));
     }
     let others = members.listed.iter().map(|member| member.id).filter(|id| *id != own);
     let people: Vec<UserId> = others.collect();
     shared.directory.ensure(agent, &people)?;
     let may = |person: &UserId| shared.directory.decide(agent, own, *person).allowed;
-    if people.iter().any(may) {
-        return Ok(None);
-    }
-    Ok(denied("the department rule lets nobody in the dialog talk with the agent: see /v1/acl"))
+    Ok(people.into_iter().find(may).map_or(InChat::Nobody, InChat::Member))
 }

@@ -11,16 +11,18 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 
-use crate::agents::registry::Registry;
 use crate::base::threads::Exits;
 use crate::base::threads::Stop;
 use crate::base::threads::StopTrigger;
 use crate::base::threads::Thread;
 use crate::base::threads::ThreadName;
 use crate::bitrix::methods;
+use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DialogId;
 use crate::limits;
+use crate::outbound::Shared;
+use crate::outbound::permit;
 
 /// Who types where.
 pub(super) type Place = (AgentName, DialogId);
@@ -50,7 +52,7 @@ pub(super) struct Typing {
 impl Typing {
     /// Starts the thread.
     pub(super) fn start(
-        registry: Arc<Registry>,
+        shared: Arc<Shared>,
         hints: Receiver<Hint>,
         exits: &Exits,
     ) -> std::io::Result<Typing> {
@@ -58,7 +60,7 @@ impl Typing {
         let thread = Thread::spawn(ThreadName::Typing, exits, move || {
             let mut timetable = Timetable::default();
             while !stop.is_set() {
-                turn(&registry, &hints, &stop, &mut timetable);
+                turn(&shared, &hints, &stop, &mut timetable);
             }
         })?;
         Ok(Typing { trigger: Some(trigger), thread })
@@ -79,7 +81,7 @@ impl Drop for Typing {
     }
 }
 
-fn turn(registry: &Registry, hints: &Receiver<Hint>, stop: &Stop, timetable: &mut Timetable) {
+fn turn(shared: &Shared, hints: &Receiver<Hint>, stop: &Stop, timetable: &mut Timetable) {
     let now = Instant::now();
     let next = timetable.next(now);
     let wait = next.map_or(limits::TYPING_ASKED_MAX, |next| next.duration_since(now));
@@ -92,10 +94,19 @@ fn turn(registry: &Registry, hints: &Receiver<Hint>, stop: &Stop, timetable: &mu
         if stop.is_set() {
             return;
         }
-        if let Err(failure) = registry.call(&agent, &methods::dialog_writing(dialog)) {
-            log::debug!("typing_not_shown agent={agent} dialog={dialog} {failure}");
+        if let Err(why) = show(shared, &agent, dialog) {
+            log::debug!("typing_not_shown agent={agent} dialog={dialog} {why}");
         }
     }
+}
+
+/// Shows it where the agent may write.
+fn show(shared: &Shared, agent: &AgentName, dialog: DialogId) -> Result<(), String> {
+    let told = |failure: Failure| failure.to_string();
+    if let Some((code, _)) = permit::refused_place(shared, agent, dialog).map_err(told)? {
+        return Err(format!("code={code}"));
+    }
+    shared.registry.call(agent, &methods::dialog_writing(dialog)).map_err(told)
 }
 
 /// Where an agent is shown as typing, and when again.

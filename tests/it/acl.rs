@@ -88,8 +88,16 @@ fn a_decision_is_explained_and_holds_in_both_directions() {
     // A group in which nobody may, and one in which somebody does.
     let hers = scene.portal.add_chat("Ledgers", ann, &[scene.mira]);
     assert_eq!(send(&connector, "d-3", &format!("chat{hers}")).0, 403);
+    let (status, group) = get(&connector, &format!("/v1/acl?agent=helper&dialog=chat{hers}"));
+    assert_eq!((status, &group["allowed"]), (200, &json!(false)));
+    assert_eq!(group["because"], "nobody");
     let both = scene.portal.add_chat("Invoices", ann, &[scene.mira, scene.olaf]);
     assert_eq!(send(&connector, "d-4", &format!("chat{both}")).0, 200);
+    let (_, group) = get(&connector, &format!("/v1/acl?agent=helper&dialog=chat{both}"));
+    assert_eq!((&group["allowed"], &group["because"]), (&json!(true), &json!("member")));
+    let closed = scene.portal.add_chat("Without her", ann, &[scene.olaf]);
+    let (_, group) = get(&connector, &format!("/v1/acl?agent=helper&dialog=chat{closed}"));
+    assert_eq!((&group["allowed"], &group["because"]), (&json!(false), &json!("closed")));
     let (status, tree) = get(&connector, "/v1/departments");
     assert_eq!((status, &tree["fresh"], &tree["people"]), (200, &json!(true), &json!(3)));
     let names: Vec<&str> = tree["departments"]
@@ -133,10 +141,73 @@ fn an_agents_own_rule_counts_at_once_and_after_a_restart() {
         let (status, told) = change(&connector, body);
         assert!(status == 400 && told.contains(named), "{status} {told}");
     }
-    for path in ["/v1/acl?agent=helper", "/v1/acl?user=12", "/v1/acl?agent=helper&user=x"] {
+    for path in [
+        "/v1/acl?agent=helper",
+        "/v1/acl?user=12",
+        "/v1/acl?agent=helper&user=x",
+        "/v1/acl?agent=helper&user=chat1",
+    ] {
         assert_eq!(get(&connector, path).0, 400, "{path}");
     }
     assert_eq!(get(&connector, "/v1/acl?agent=nobody&user=12").0, 404);
+}
+
+#[test]
+fn the_verb_agents_tells_and_changes_the_rule() {
+    let company = Company::new();
+    let connector = company.scene.start_connected();
+    let verb = |words: &[&str]| company.scene.verb(&connector, &[&["agents"], words].concat());
+    let shown = verb(&["rule", "helper"]).stdout;
+    let settings = "departments own (as the settings say), denied none (as the settings say)";
+    assert_eq!(shown, format!("helper: {settings}\n"));
+    let (olaf, accounting) = (company.scene.olaf.to_string(), company.accounting.to_string());
+    let told = verb(&["acl", "helper", &olaf]);
+    assert!(
+        told.stdout.starts_with("allowed (own_department): the person is in Sales"),
+        "{told:?}"
+    );
+    let told = verb(&["rule", "helper", "--departments", &accounting]);
+    assert!(told.stdout.contains(&format!("departments {accounting} (its own)")), "{told:?}");
+    // Each flag changes its own part only.
+    let told = verb(&["rule", "helper", "--denied=77"]);
+    let both = format!("departments {accounting} (its own), denied 77 (its own)\n");
+    assert!(told.stdout.ends_with(&both), "{told:?}");
+    let told = verb(&["acl", "helper", &olaf]);
+    assert!(told.stdout.starts_with("refused (outside): "), "{told:?}");
+    let told = verb(&["rule", "helper", "--departments=default", "--denied=default"]);
+    assert!(told.stdout.ends_with(&format!("{settings}\n")), "{told:?}");
+    for wrong in [&["rule", "nobody"][..], &["rule", "a/b"], &["rule", "helper", "--denied=x"]] {
+        let refused = verb(wrong);
+        assert!(
+            refused.code == Some(1) && refused.stderr.contains("refused with 4"),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn an_agent_is_not_shown_as_typing_where_it_may_not_write() {
+    let company = Company::new();
+    let connector = company.scene.start_connected();
+    let types = |person: u64| {
+        let target = format!("helper/{person}");
+        let id = format!("t-{person}");
+        let body = json!({ "delivery_id": id, "external_id": target, "operation": "typing" });
+        let answer = connector.deliver(&body, &[("X-AIHummer-Inbound-Secret", SECRET)]);
+        assert_eq!(answer.expect("an answer").status, 200);
+    };
+    types(company.ann);
+    eventually("the refusal", || {
+        let told = format!("dialog={} code=permission_denied", company.ann);
+        connector.log().contains(&told).then_some(())
+    });
+    types(company.scene.olaf);
+    let shown = |person: u64| {
+        let chat = company.scene.portal.private_chat(person, company.scene.mira);
+        company.scene.portal.typing(chat) == [company.scene.mira]
+    };
+    eventually("it to be shown", || shown(company.scene.olaf).then_some(()));
+    assert!(!shown(company.ann));
 }
 
 #[test]

@@ -17,7 +17,6 @@ use serde_json::json;
 use crate::support::PATIENCE;
 use crate::support::Run;
 use crate::support::eventually;
-use crate::support::run;
 use crate::support::scene::Scene;
 
 const PROOF: (&str, &str) = ("X-AIHummer-Inbound-Secret", SECRET);
@@ -43,13 +42,7 @@ fn receipt(connector: &Connector, id: &str) -> Value {
 
 /// Runs the verb beside the connector.
 fn verb(scene: &Scene, connector: &Connector, arguments: &[&str]) -> Run {
-    let mut settings = scene.settings();
-    let address = connector.origin("control").replace("http://", "");
-    settings.retain(|(name, _)| name != "BITRIX24_CONTROL_ADDR");
-    settings.push(("BITRIX24_CONTROL_ADDR".to_owned(), address));
-    let settings: Vec<(&str, &str)> =
-        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    run(scene.dir(), &[&["deliveries"], arguments].concat(), &settings)
+    scene.verb(connector, &[&["deliveries"], arguments].concat())
 }
 
 /// A Deliver call as `helper`, answered as soon as it is durable.

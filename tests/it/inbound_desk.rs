@@ -14,7 +14,6 @@ use serde_json::json;
 use crate::support::PATIENCE;
 use crate::support::Run;
 use crate::support::eventually;
-use crate::support::run;
 use crate::support::scene::Scene;
 
 fn get(connector: &Connector, path: &str) -> Value {
@@ -29,13 +28,7 @@ fn post(connector: &Connector, path: &str) -> Response {
 
 /// Runs the verb beside the connector.
 fn verb(scene: &Scene, connector: &Connector, arguments: &[&str]) -> Run {
-    let mut settings = scene.settings();
-    let address = connector.origin("control").replace("http://", "");
-    settings.retain(|(name, _)| name != "BITRIX24_CONTROL_ADDR");
-    settings.push(("BITRIX24_CONTROL_ADDR".to_owned(), address));
-    let settings: Vec<(&str, &str)> =
-        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    run(scene.dir(), &[&["inbound"], arguments].concat(), &settings)
+    scene.verb(connector, &[&["inbound"], arguments].concat())
 }
 
 /// Has the gateway answer so many messages with this status.
@@ -91,10 +84,11 @@ fn a_refused_message_is_seen_with_its_reason_and_comes_after_a_retry() {
     let shown = get(&connector, &format!("/v1/inbound/{id}"));
     assert_eq!(shown["text"], "the first, secretly");
     assert_eq!(shown["sender"], json!({ "id": scene.olaf.to_string(), "name": "Olaf Brandt" }));
-    let status = connector.status().expect("a status");
     let standing =
         json!({ "pending": 0, "dead": 1, "quarantined": 0, "oldest_pending_age_s": null });
-    assert_eq!(status["outbox"], standing);
+    let status = eventually("the second to be recorded", || {
+        connector.status().filter(|status| status["outbox"] == standing)
+    });
     let warned = status["warnings"][0].as_str().expect("a warning");
     assert!(warned.contains("refused: 1; ") && status["ready"] == true, "{status}");
 

@@ -58,10 +58,22 @@ impl Scene {
 
     /// Runs the connector with settings that it refuses, to its end.
     pub fn refused(&self) -> Run {
-        let settings = self.settings();
+        self.run_with(&["run"], &self.settings())
+    }
+
+    /// Runs a verb beside a connector that runs.
+    pub fn verb(&self, connector: &Connector, arguments: &[&str]) -> Run {
+        let mut settings = self.settings();
+        let address = connector.origin("control").replace("http://", "");
+        settings.retain(|(name, _)| name != "BITRIX24_CONTROL_ADDR");
+        settings.push(("BITRIX24_CONTROL_ADDR".to_owned(), address));
+        self.run_with(arguments, &settings)
+    }
+
+    fn run_with(&self, arguments: &[&str], settings: &[(String, String)]) -> Run {
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        run(self.dir(), &["run"], &settings)
+        run(self.dir(), arguments, &settings)
     }
 
     /// Starts the connector, connects `helper` as Mira, and waits until the portal writes events
