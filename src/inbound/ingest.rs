@@ -387,14 +387,22 @@ fn one_line(name: &str) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// `Name: text`. A quote or a fence stays one only at the beginning of a line.
+/// `Name: text`. What stands at the beginning of a line only begins its own.
 fn prefixed(name: &str, text: String) -> String {
     if name.is_empty() {
         return text;
     }
-    let block = ["> ", "```", "~~~"].iter().any(|start| text.starts_with(start));
-    let gap = if block { "\n\n" } else { " " };
+    let gap = if begins_block(&text) { "\n\n" } else { " " };
     format!("{name}:{gap}{text}")
+}
+
+/// Whether a quote, a fence or a list begins.
+fn begins_block(text: &str) -> bool {
+    let quoted = ["> ", "```", "~~~"].iter().any(|start| text.starts_with(start));
+    let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let marks: &[&str] =
+        if number.len() < text.len() { &[". ", ") "] } else { &["- ", "* ", "+ "] };
+    quoted || marks.iter().any(|mark| number.starts_with(mark))
 }
 
 fn counter(rule: Rule) -> Counter {
@@ -420,12 +428,17 @@ fn counter(rule: Rule) -> Counter {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn quotes_and_fences_begin_their_own_line() {
+    fn quotes_fences_and_lists_begin_their_own_line() {
         let table = [
             ("hi", "Olaf: hi"),
             ("> quoted", "Olaf:\n\n> quoted"),
             ("```\ncode\n```", "Olaf:\n\n```\ncode\n```"),
             (">5 is more", "Olaf: >5 is more"),
+            ("- milk\n- eggs", "Olaf:\n\n- milk\n- eggs"),
+            ("1. milk\n2. eggs", "Olaf:\n\n1. milk\n2. eggs"),
+            ("-5 is less", "Olaf: -5 is less"),
+            ("1.5 is more", "Olaf: 1.5 is more"),
+            (". . .", "Olaf: . . ."),
         ];
         for (text, expected) in table {
             assert_eq!(super::prefixed("Olaf", text.to_owned()), expected);
