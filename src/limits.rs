@@ -236,6 +236,18 @@ pub const REFRESH_IDLE_MAX: Duration = Duration::from_secs(20 * 24 * 3600);
 pub const REFRESH_TICK: Duration = Duration::from_secs(30);
 /// How often a lost identity is probed.
 pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Unfinished deliveries that one request to forget an agent drops at most: each is a commit, and the
+/// caller waits. More take another request.
+pub const FORGET_DELIVERIES_MAX: usize = 1_000;
+/// Hints of agents that work again which may wait for the delivery schedule: more agents than any
+/// portal here has.
+pub const MENDINGS_MAX: usize = 256;
+/// How long an agent leaves a portal alone whose licence is over (b24: transport §3.5).
+pub const LICENCE_REST: Duration = Duration::from_secs(15 * 60);
+/// The same of an application that was blocked for load (b24: transport §3.5).
+pub const OVERLOAD_REST: Duration = Duration::from_secs(3600);
+/// The same of a portal that is closed: a self-hosted one may be back in minutes.
+pub const PORTAL_CLOSED_REST: Duration = Duration::from_secs(5 * 60);
 /// Calls in a row without an answer before the agent is called degraded.
 pub const AGENT_TROUBLE_STREAK: u32 = 3;
 /// How long a consent link, and an authorization begun from it, can be used.

@@ -27,10 +27,11 @@ use crate::bitrix::client::Call;
 use crate::bitrix::client::Credential;
 use crate::bitrix::methods;
 use crate::bitrix::oauth::TokenPair;
-use crate::domain::agent::AgentState;
+use crate::domain::agent::Event;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
+use crate::domain::ids::UserId;
 use crate::domain::retry::Backoff;
 use crate::limits;
 use crate::store;
@@ -69,8 +70,8 @@ pub enum Refusal {
     OtherInstallation,
     /// Another agent has this account; its name.
     Taken(AgentName),
-    /// The agent has another account already; that person's name.
-    OtherAccount(String),
+    /// The agent has another account than when the person was asked to confirm.
+    OtherAccount,
     /// The application lacks scopes.
     ScopesMissing(Vec<&'static str>),
     /// The portal has no way to send messages.
@@ -114,6 +115,8 @@ pub struct Connected {
     pub agent: AgentName,
     /// Who was connected.
     pub person: String,
+    /// Whom the agent is until then, when that is somebody else: to be said before it is confirmed.
+    pub replaces: Option<String>,
 }
 
 /// A single-use text and the hash that is remembered of it.
@@ -139,6 +142,8 @@ struct Pending {
     ticket: Hash,
     agent: AgentName,
     person: String,
+    /// The other account that the agent had then, which the person agrees to replace.
+    replaces: Option<UserId>,
     /// `None` once it was confirmed: the second of two clicks shows the same page as the first.
     identity: Option<Identity>,
     expires: UnixMs,
@@ -250,7 +255,9 @@ impl Consents {
         }
         let began = Instant::now();
         let pair = self.exchange(callback, began)?;
-        let identity = self.examine(&agent, &callback.server_domain, pair, began)?;
+        let identity = self.examine(&callback.server_domain, pair, began)?;
+        let former = self.free(&agent, &identity)?;
+        let replaces = former.as_ref().map(|(user, _)| *user);
         let person = identity.user_name.clone();
         let (once, now) = (Once::new(), clock::now());
         let mut pending = self.pending();
@@ -264,10 +271,11 @@ impl Consents {
         }
         let expires = now.plus(limits::CONSENT_LIFETIME);
         let identity = Some(identity);
-        let waiting =
-            Pending { ticket, agent: agent.clone(), person: person.clone(), identity, expires };
+        let (name, who) = (agent.clone(), person.clone());
+        let waiting = Pending { ticket, agent: name, person: who, replaces, identity, expires };
         pending.insert(once.hash, waiting);
-        Ok(Connected { confirmation: once.text, agent, person })
+        let replaces = former.map(|(_, name)| name);
+        Ok(Connected { confirmation: once.text, agent, person, replaces })
     }
 
     /// Makes a pending identity the agent's. What cannot be stored stays pending.
@@ -279,12 +287,15 @@ impl Consents {
         let _one = self.confirming.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, key) = (clock::now(), hash(confirmation));
         let pending = self.pending().get(&key).filter(|pending| pending.expires > now).cloned();
-        let Pending { ticket, agent: name, person, identity, .. } =
+        let Pending { ticket, agent: name, person, replaces, identity, .. } =
             pending.ok_or(Refusal::ConfirmationOver)?;
         let Some(identity) = identity else { return Ok((name, person)) };
         let agent = self.registry.find(&name).ok_or(Refusal::LinkOver)?;
         // Somebody else may have confirmed the same account in the meantime.
-        self.free(&name, &identity)?;
+        let former = self.free(&name, &identity)?.map(|(user, _)| user);
+        if former.is_some() && former != replaces {
+            return Err(Refusal::OtherAccount);
+        }
         let store = &self.registry.store;
         self.registry.keep(&agent, None, identity, |sealed| {
             match store.put_consent(ticket, &name, sealed, now)? {
@@ -295,10 +306,10 @@ impl Consents {
         if let Some(pending) = self.pending().get_mut(&key) {
             pending.identity = None;
         }
-        self.registry.set_state(&agent, AgentState::Active, "");
+        self.registry.happened(&agent, Event::Connected, "");
         // Also when it was active before: its events must be subscribed to anew (b24: R1).
         self.registry.changed();
-        log::info!("consent_confirmed agent={name}");
+        log::info!("consent_confirmed agent={name} replaces={}", former.is_some());
         Ok((name, person))
     }
 
@@ -328,7 +339,6 @@ impl Consents {
     /// Sees who the tokens act as, and whether that will do.
     fn examine(
         &self,
-        agent: &AgentName,
         oauth_host: &str,
         pair: TokenPair,
         began: Instant,
@@ -357,7 +367,7 @@ impl Consents {
             return Err(Refusal::NoMessenger);
         }
         let now = clock::now();
-        let identity = Identity {
+        Ok(Identity {
             user: profile.id,
             user_name: profile.name,
             member: pair.member,
@@ -368,15 +378,18 @@ impl Consents {
             previous_refresh: None,
             expires_at: now.plus(pair.lifetime),
             refreshed_at: now,
-        };
-        self.free(agent, &identity)?;
-        Ok(identity)
+        })
     }
 
-    /// Whether the account is nobody else's, and the agent nobody else, on the portal that cursors,
-    /// messages and deliveries here belong to: their numbers mean nothing elsewhere. An agent whose identity is
-    /// lost may get another one: its former account may be gone for good.
-    fn free(&self, agent: &AgentName, identity: &Identity) -> Result<(), Refusal> {
+    /// Whether the account is no other agent's, and on the portal that cursors, messages and
+    /// deliveries here belong to: their numbers mean nothing elsewhere. Who the agent is until now,
+    /// when that is somebody else.
+    fn free(
+        &self,
+        agent: &AgentName,
+        identity: &Identity,
+    ) -> Result<Option<(UserId, String)>, Refusal> {
+        let mut former = None;
         for known in self.registry.agents() {
             if known.member.is_some_and(|member| member != identity.member) {
                 return Err(Refusal::OtherInstallation);
@@ -385,12 +398,11 @@ impl Consents {
             if known.name != *agent && same_account {
                 return Err(Refusal::Taken(known.name));
             }
-            let held = known.user.is_some() && known.state != AgentState::Revoked;
-            if known.name == *agent && held && !same_account {
-                return Err(Refusal::OtherAccount(known.user_name));
+            if let (true, false, Some(user)) = (known.name == *agent, same_account, known.user) {
+                former = Some((user, known.user_name));
             }
         }
-        Ok(())
+        Ok(former)
     }
 
     /// One reading call with the new token, repeated a few times when the answer is lost, and only

@@ -1,8 +1,10 @@
 //! Rank 3: identities. `registry` holds the agents and makes calls as one of them, `refresh` renews
-//! their tokens, `consent` connects a person's account to an agent. Everybody above asks here and
-//! never sees a token.
+//! their tokens, `remedy` says what an ending means, `consent` connects a person's account to an agent.
+//! Everybody above asks here and never sees a token.
 
+mod agent;
 pub mod chain;
 pub mod consent;
 pub mod refresh;
 pub mod registry;
+mod remedy;

@@ -4,10 +4,11 @@
 //! stop.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::agents::agent::Agent;
 use crate::agents::chain::Identity;
-use crate::agents::registry::Agent;
 use crate::agents::registry::Registry;
 use crate::base::clock;
 use crate::base::crypto;
@@ -23,6 +24,7 @@ use crate::bitrix::failure;
 use crate::bitrix::methods;
 use crate::bitrix::oauth::TokenPair;
 use crate::domain::agent::AgentState;
+use crate::domain::agent::Event;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
@@ -165,7 +167,8 @@ fn watch(registry: &Registry, stop: &Stop) {
                 return;
             }
             keep_alive(registry, &agent);
-            if passed_by >= next_probe && agent.state() == AgentState::Revoked {
+            let due = passed_by >= next_probe || agent.slip.swap(false, Ordering::Relaxed);
+            if due && agent.state() == AgentState::Revoked {
                 probe(registry, &agent);
             }
         }
@@ -186,9 +189,8 @@ fn watch(registry: &Registry, stop: &Stop) {
 /// refresh token is 28 days (b24: transport §1.6).
 fn keep_alive(registry: &Registry, agent: &Agent) {
     let Some(identity) = agent.chain.identity() else { return };
-    if agent.state().works()
-        && clock::now().since(identity.refreshed_at) >= limits::REFRESH_IDLE_MAX
-    {
+    let kept = agent.state().works() || agent.state() == AgentState::Paused;
+    if kept && clock::now().since(identity.refreshed_at) >= limits::REFRESH_IDLE_MAX {
         let renewed = registry.renew(agent, &identity.access, METHOD, false);
         // Heeding keeps the state and the log; there is nobody to tell.
         let _ = registry.heed(agent, METHOD, renewed);
@@ -199,7 +201,7 @@ fn keep_alive(registry: &Registry, agent: &Agent) {
 /// the portal must not be asked in vain (b24: transport §3.5: every 15 minutes at most).
 fn probe(registry: &Registry, agent: &Agent) {
     if let Ok(Some(_)) = registry.call_renewing(agent, &methods::profile()) {
-        registry.set_state(agent, AgentState::Active, "");
+        registry.happened(agent, Event::Recovered, "");
     }
 }
 

@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 
-use crate::agents::chain::Chain;
+use crate::agents::agent::Agent;
+pub use crate::agents::agent::AgentView;
 use crate::agents::chain::Identity;
 use crate::agents::chain::Turn;
 use crate::agents::refresh;
+use crate::agents::remedy;
 use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::base::secret::Secret;
@@ -31,11 +31,12 @@ use crate::bitrix::methods;
 use crate::bitrix::oauth;
 use crate::bitrix::oauth::OAuth;
 use crate::domain::agent::AgentState;
+use crate::domain::agent::Event;
+use crate::domain::agent::transition;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
-use crate::domain::ids::MemberId;
 use crate::domain::ids::UserId;
 use crate::domain::turns::Standing;
 use crate::limits;
@@ -49,6 +50,9 @@ use crate::vault::VaultError;
 /// Reason of an agent whose stored tokens do not open.
 const DAMAGED: &str = "the stored tokens are damaged: open a new consent link";
 
+/// Reason of an agent that an operator switched off.
+const PAUSED: &str = "an operator switched it off: resume it";
+
 /// Every agent, and how to act as one.
 pub struct Registry {
     pub(super) store: Store,
@@ -57,39 +61,7 @@ pub struct Registry {
     pub(super) oauth: OAuth,
     agents: RwLock<BTreeMap<AgentName, Arc<Agent>>>,
     listeners: Mutex<Vec<Sender<()>>>,
-}
-
-/// One agent.
-pub(super) struct Agent {
-    pub(super) name: AgentName,
-    pub(super) chain: Chain,
-    status: RwLock<(AgentState, String)>,
-    /// Calls in a row that met trouble which passes by itself.
-    trouble: AtomicU32,
-    /// A vital method that does not work, and why. The agent stays degraded, whatever else works,
-    /// until that method does.
-    lacking: Mutex<Option<(&'static str, String)>>,
-    /// When a redirect to another host last cost a renewal.
-    moved: Mutex<Option<Instant>>,
-    /// Held while a state goes into memory and to the database, so that both end with the same.
-    changing: Mutex<()>,
-}
-
-/// What others may know of an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentView {
-    /// Its name.
-    pub name: AgentName,
-    /// Where it stands.
-    pub state: AgentState,
-    /// Why, for people.
-    pub reason: String,
-    /// The portal user it acts as.
-    pub user: Option<UserId>,
-    /// That user's name.
-    pub user_name: String,
-    /// The portal.
-    pub member: Option<MemberId>,
+    mendings: Mutex<Option<Sender<AgentName>>>,
 }
 
 impl Registry {
@@ -122,6 +94,7 @@ impl Registry {
             oauth,
             agents: RwLock::new(agents),
             listeners: Mutex::new(Vec::new()),
+            mendings: Mutex::new(None),
         }))
     }
 
@@ -138,6 +111,40 @@ impl Registry {
             self.changed();
         }
         Ok(created)
+    }
+
+    /// Switches an agent off, or on again; `None` when there is none of this name. Off, it reads and
+    /// writes nothing; its tokens are kept alive, its queue and history stay.
+    pub fn pause(&self, name: &AgentName, paused: bool) -> Option<AgentView> {
+        let agent = self.find(name)?;
+        let (event, reason) = match (paused, agent.chain.identity()) {
+            (true, _) => (Event::Paused, PAUSED),
+            (false, Some(_)) => (Event::Resumed, ""),
+            (false, None) => (Event::ResumedUnconnected, ""),
+        };
+        self.happened(&agent, event, reason);
+        Some(agent.view())
+    }
+
+    /// Forgets an agent that is paused: its identity, its queue, where it read. What it delivered
+    /// stays in the ledger. The portal is asked to write down no more events for its account.
+    /// `false` when there is none.
+    ///
+    /// # Errors
+    /// See [`store::Error`]; it is still there then.
+    pub fn forget(&self, name: &AgentName) -> Result<bool, store::Error> {
+        let Some(agent) = self.find(name) else { return Ok(false) };
+        if agent.chain.identity().is_some()
+            && let Err(failure) = self.call_renewing(&agent, &methods::event_unsubscribe())
+        {
+            // They are gone after a day anyway (b24: messenger §3.2 item 8).
+            log::info!("events_not_unsubscribed agent={name} {failure}");
+        }
+        self.store.forget_agent(name)?;
+        self.map_mut(|agents| agents.remove(name));
+        log::info!("agent_forgotten agent={name}");
+        self.changed();
+        Ok(true)
     }
 
     /// Every agent by name.
@@ -163,6 +170,21 @@ impl Registry {
         let (hint, listen) = crossbeam_channel::bounded(1);
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(hint);
         listen
+    }
+
+    /// Hints that an agent works again after a wait, a pause or a loss. For one listener; a hint for
+    /// which there is no room is lost.
+    pub fn mendings(&self) -> Receiver<AgentName> {
+        let (hint, listen) = crossbeam_channel::bounded(limits::MENDINGS_MAX);
+        *self.mendings.lock().unwrap_or_else(PoisonError::into_inner) = Some(hint);
+        listen
+    }
+
+    fn mended(&self, agent: &Agent) {
+        let mendings = self.mendings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hint) = &*mendings {
+            let _ = hint.try_send(agent.name.clone());
+        }
     }
 
     /// What the portal's clock shows, or showed, at a moment of ours.
@@ -191,6 +213,9 @@ impl Registry {
                 AgentState::Created => "agent_without_consent",
                 _ => "agent_revoked",
             }));
+        }
+        if let Some(failure) = agent.resting(call.method) {
+            return Err(failure);
         }
         let outcome = self.call_renewing(&agent, call);
         let outcome = outcome.map_err(|failure| match failure::is_ambiguous(&failure) {
@@ -328,89 +353,80 @@ impl Registry {
         match &outcome {
             Ok(_) => {
                 agent.trouble.store(0, Ordering::Relaxed);
+                let rested = agent.rest().take().is_some();
                 // Held until the state is set: what one call finds lacking, another that works must
                 // not declare well a moment later.
                 let mut lacking = agent.lacking();
                 lacking.take_if(|(known, _)| *known == method);
                 match &*lacking {
                     Some((_, reason)) => self.degrade(agent, reason),
-                    None if agent.state() == AgentState::Degraded => {
-                        self.set_state(agent, AgentState::Active, "");
-                    }
-                    None => {}
+                    None => self.happened(agent, Event::Works, ""),
+                }
+                if rested {
+                    self.mended(agent);
                 }
             }
-            Err(failure) => match failure.class {
-                Class::IdentityLost => {
-                    self.set_state(agent, AgentState::Revoked, &lost_reason(&failure.code));
-                }
-                Class::Licence => self.degrade(
-                    agent,
-                    &format!(
-                        "the portal refuses every call: its plan is over or has no REST, or the \
-                         account is not confirmed yet ({})",
-                        failure.code.to_ascii_lowercase()
-                    ),
-                ),
-                Class::PortalClosed => self.degrade(
-                    agent,
-                    &format!(
-                        "the portal or the application is closed or blocked ({})",
-                        failure.code.to_ascii_lowercase()
-                    ),
-                ),
-                Class::Certificate if failure.code == oauth::SERVER_NOT_ALLOWED => self.degrade(
-                    agent,
-                    "the agent's authorization server is not in BITRIX24_OAUTH_SERVERS: add it, or \
-                     open a new consent link",
-                ),
-                Class::Certificate => self.degrade(
-                    agent,
-                    "the portal's certificate is not trusted: set BITRIX24_CA_FILE",
-                ),
-                Class::ScopeMissing | Class::MethodMissing if methods::VITAL.contains(&method) => {
-                    let reason = lacking_reason(failure.class, method);
-                    let mut lacking = agent.lacking();
-                    self.degrade(agent, &reason);
-                    *lacking = Some((method, reason));
-                }
-                Class::Transport | Class::Protocol | Class::PortalTrouble => {
-                    let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
-                    if row >= limits::AGENT_TROUBLE_STREAK {
-                        self.degrade(
-                            agent,
-                            &format!("the portal does not answer: {}", failure.code),
-                        );
-                    }
-                }
-                _ => {}
-            },
+            Err(failure) => self.heed_failure(agent, method, failure),
         }
         outcome
     }
 
-    fn degrade(&self, agent: &Agent, reason: &str) {
-        if agent.state().works() {
-            self.set_state(agent, AgentState::Degraded, reason);
+    fn heed_failure(&self, agent: &Agent, method: &'static str, failure: &Failure) {
+        if let Some(ending) = remedy::of(failure) {
+            if !ending.rest.is_zero() {
+                *agent.rest() = Some((Instant::now() + ending.rest, failure.clone()));
+            }
+            let slip = failure::of_a_token(&failure.code);
+            agent.slip.store(slip, Ordering::Relaxed);
+            return self.happened(agent, ending.event, &remedy::reason(ending, &failure.code));
+        }
+        match failure.class {
+            Class::ScopeMissing | Class::MethodMissing if methods::VITAL.contains(&method) => {
+                let reason = lacking_reason(failure.class, method);
+                let mut lacking = agent.lacking();
+                self.degrade(agent, &reason);
+                *lacking = Some((method, reason));
+            }
+            Class::Transport | Class::Protocol | Class::PortalTrouble => {
+                let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
+                if row >= limits::AGENT_TROUBLE_STREAK {
+                    self.degrade(agent, &format!("the portal does not answer: {}", failure.code));
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Sets an agent's state; says so once, where it changes.
-    pub(super) fn set_state(&self, agent: &Agent, state: AgentState, reason: &str) {
+    fn degrade(&self, agent: &Agent, reason: &str) {
+        self.happened(agent, Event::Troubled, reason);
+    }
+
+    /// Moves an agent as the table says, with a reason for people; says so once, where it changes.
+    pub(super) fn happened(&self, agent: &Agent, event: Event, reason: &str) {
+        let mended = matches!(event, Event::Connected | Event::Resumed | Event::Recovered);
+        if mended {
+            // Somebody did something, so it is worth to look at once.
+            *agent.rest() = None;
+        }
         let _changing = agent.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        {
+        let state = {
             let mut status = agent.status.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(state) = transition(status.0, event) else { return };
             if *status == (state, reason.to_owned()) {
                 return;
             }
             *status = (state, reason.to_owned());
-        }
+            state
+        };
         let name = &agent.name;
         log::info!("agent_state agent={name} state={} reason={reason:?}", state.as_str());
         if let Err(why) = self.store.set_agent_state(name, state, reason, clock::now()) {
             log::error!("agent_state_not_stored agent={name} reason={why}");
         }
         self.changed();
+        if mended {
+            self.mended(agent);
+        }
     }
 
     /// Stores an identity, sealed, by `store`, and only then lets it be used; see
@@ -467,45 +483,6 @@ impl Registry {
     }
 }
 
-impl Agent {
-    fn new(name: AgentName, identity: Option<Identity>, status: (AgentState, String)) -> Agent {
-        Agent {
-            name,
-            chain: Chain::new(identity),
-            status: RwLock::new(status),
-            trouble: AtomicU32::new(0),
-            lacking: Mutex::new(None),
-            moved: Mutex::new(None),
-            changing: Mutex::new(()),
-        }
-    }
-
-    fn moved(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lacking(&self) -> MutexGuard<'_, Option<(&'static str, String)>> {
-        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn state(&self) -> AgentState {
-        self.status.read().unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn view(&self) -> AgentView {
-        let (state, reason) = self.status.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let identity = self.chain.identity();
-        AgentView {
-            name: self.name.clone(),
-            state,
-            reason,
-            user: identity.as_ref().map(|identity| identity.user),
-            user_name: identity.as_ref().map(|i| i.user_name.clone()).unwrap_or_default(),
-            member: identity.map(|identity| identity.member),
-        }
-    }
-}
-
 fn lacking_reason(class: Class, method: &str) -> String {
     match class {
         Class::ScopeMissing => {
@@ -537,28 +514,4 @@ fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, Vaul
         expires_at: sealed.expires_at,
         refreshed_at: sealed.refreshed_at,
     }))
-}
-
-/// One sentence about what a person must do, by the code that ended the identity
-/// (b24: transport §1.9, §1.12).
-fn lost_reason(code: &str) -> String {
-    let what = match code.to_ascii_lowercase().as_str() {
-        "authorization_error" => {
-            "the account is dismissed or inactive: reactivate it, or consent \
-             with another account"
-        }
-        "user_access_error" => {
-            "the application is restricted to other users: allow this account \
-             in the application's rights"
-        }
-        "application_not_found" | "not_installed" | "error_oauth" | "wrong_client" => {
-            "the application was deleted in the portal: create it again, set BITRIX24_CLIENT_ID \
-             and BITRIX24_CLIENT_SECRET, and consent again"
-        }
-        "invalid_client" | "unauthorized_client" => {
-            "the application's secret is not the configured one: set BITRIX24_CLIENT_SECRET"
-        }
-        _ => "the portal does not accept the agent's tokens any more: open a new consent link",
-    };
-    format!("{what} ({})", code.to_ascii_lowercase())
 }

@@ -125,15 +125,25 @@ impl Page<'_> {
             domain: value("domain")?,
             server_domain: value("server_domain")?,
         };
-        let Connected { confirmation, agent, person } = self.consents.callback(&callback)?;
+        let Connected { confirmation, agent, person, replaces } =
+            self.consents.callback(&callback)?;
         let words = self.language.words();
+        let (warning, confirm) = match &replaces {
+            Some(former) => (
+                format!(
+                    "<p role=\"alert\">{}</p>",
+                    filled(words.replaces_text, &[former, &person, former])
+                ),
+                filled(words.replace, &[former]),
+            ),
+            None => (String::new(), escape(words.confirm)),
+        };
         let body = format!(
-            "<p>{text}</p><form method=\"post\" action=\"{confirm_link}\">\
+            "<p>{text}</p>{warning}<form method=\"post\" action=\"{confirm_link}\">\
              <input type=\"hidden\" name=\"confirmation\" value=\"{confirmation}\">\
              <button>{confirm}</button></form><p>{wrong}</p>",
             text = filled(words.connected_text, &[agent.as_str(), &person]),
             confirmation = escape(&confirmation),
-            confirm = escape(words.confirm),
             wrong = escape(words.connected_wrong),
         );
         Ok(page(200, self.language, words.connected_title, &body))

@@ -13,6 +13,7 @@ use crate::agents::consent::Consents;
 use crate::agents::registry::AgentView;
 use crate::agents::registry::Registry;
 use crate::api;
+use crate::api::agents;
 use crate::api::deliveries;
 use crate::api::directory;
 use crate::api::inbound;
@@ -31,7 +32,6 @@ use crate::http::Handler;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::inbound::Steering;
-use crate::limits;
 use crate::outbound::Desk;
 use crate::store::Store;
 
@@ -89,29 +89,24 @@ impl ControlListener {
             Action::Metrics => Ok(Reply::text(200, &metrics::render())),
             Action::Status => self.status(),
             Action::Settings => Ok(Reply::json(200, &self.settings)),
-            Action::AgentList => {
-                let agents: Vec<Value> = self.views().iter().map(shown).collect();
-                Ok(Reply::json(200, &json!({ "agents": agents })))
-            }
-            Action::AgentShow(name) => {
-                let (registry, _) = self.configured()?;
-                let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
-                let mut agent = shown(&view);
-                agent["rule"] = directory::rule(self.directory()?, &view.name);
-                Ok(Reply::json(200, &agent))
-            }
+            Action::AgentList => Ok(agents::list(&self.views())),
+            Action::AgentShow(name) => agents::show(self.registry()?, self.directory()?, &name),
+            Action::AgentCreate => agents::create(self.registry()?, request),
             Action::AgentChange(name) => {
-                let (registry, _) = self.configured()?;
-                let view = registry.agent(&agent_name(&name)?).ok_or_else(no_agent)?;
-                directory::change_rule(self.directory()?, &view, request)
+                agents::change(self.registry()?, self.directory()?, &name, request)
+            }
+            Action::AgentForget(name) => {
+                agents::forget(self.registry()?, self.directory()?, self.steering()?, &name)
+            }
+            Action::AgentConsent(name) => {
+                let (_, consents) = self.configured()?;
+                agents::consent(consents, &self.consent_url, &name)
             }
             Action::Acl => {
-                let (registry, _) = self.configured()?;
-                directory::explain(registry, self.directory()?, self.steering()?, request)
+                let (directory, desk) = (self.directory()?, self.steering()?);
+                directory::explain(self.registry()?, directory, desk, request)
             }
             Action::Departments => Ok(directory::departments(self.directory()?)),
-            Action::AgentCreate => self.create(request),
-            Action::AgentConsent(name) => self.consent(&agent_name(&name)?),
             Action::DeliveryList => deliveries::list(&self.store, &self.names(), request),
             Action::DeliveryShow(id) => deliveries::show(&self.store, &id),
             Action::DeliveryRetry(id) => {
@@ -161,7 +156,7 @@ impl ControlListener {
     fn status(&self) -> Result<Reply, Problem> {
         let outbox = self.store.outbox_standing().map_err(|why| Problem::internal(&why))?;
         let given_up = self.store.given_up().map_err(|why| Problem::internal(&why))?;
-        let agents: Vec<Value> = self.views().iter().map(shown).collect();
+        let agents: Vec<Value> = self.views().iter().map(agents::shown).collect();
         let mut warnings = (self.warnings)();
         warnings.extend(inbound::warnings(&outbox));
         Ok(Reply::json(
@@ -183,30 +178,6 @@ impl ControlListener {
                 "warnings": warnings,
                 "limits": self.agents.as_ref().map(|(registry, _)| limits_shown(&registry.limits())),
             }),
-        ))
-    }
-
-    fn create(&self, request: &Request) -> Result<Reply, Problem> {
-        let (registry, _) = self.configured()?;
-        let body: Value = serde_json::from_slice(request.body.in_memory().unwrap_or_default())
-            .map_err(|_| Problem::invalid("the body is not JSON; send {\"name\":\"helper\"}"))?;
-        let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-        let name = agent_name(name)?;
-        let created = registry.add(&name).map_err(|why| Problem::internal(&why))?;
-        if !created {
-            return Err(Problem::new(409, "already_exists", "an agent has this name"));
-        }
-        Ok(Reply::json(201, &json!({ "name": name.as_str(), "state": "created" })))
-    }
-
-    fn consent(&self, name: &AgentName) -> Result<Reply, Problem> {
-        let (_, consents) = self.configured()?;
-        let ticket = consents.open(name).map_err(|why| Problem::internal(&why))?;
-        let ticket = ticket.ok_or_else(no_agent)?;
-        let link = format!("{}/consent/{ticket}", self.consent_url);
-        Ok(Reply::json(
-            201,
-            &json!({ "link": link, "expires_in_s": limits::CONSENT_LIFETIME.as_secs() }),
         ))
     }
 
@@ -234,6 +205,10 @@ impl ControlListener {
         self.desk.as_ref().ok_or_else(|| Problem::unavailable("the connector is starting"))
     }
 
+    fn registry(&self) -> Result<&Registry, Problem> {
+        self.configured().map(|(registry, _)| registry.as_ref())
+    }
+
     fn configured(&self) -> Result<&(Arc<Registry>, Arc<Consents>), Problem> {
         self.agents.as_ref().ok_or_else(|| {
             let missing = self.missing.iter().filter(|name| name.starts_with("BITRIX24_"));
@@ -244,28 +219,6 @@ impl ControlListener {
             ))
         })
     }
-}
-
-fn agent_name(text: &str) -> Result<AgentName, Problem> {
-    AgentName::parse(text).ok_or_else(|| {
-        Problem::invalid(
-            "name: up to 39 lower-case letters, digits and hyphens, beginning with a letter or digit",
-        )
-    })
-}
-
-fn no_agent() -> Problem {
-    Problem::not_found("no agent has this name")
-}
-
-fn shown(view: &AgentView) -> Value {
-    json!({
-        "name": view.name.as_str(),
-        "state": view.state.as_str(),
-        "reason": view.reason,
-        "user_id": view.user.map(|user| user.0),
-        "user_name": view.user_name,
-    })
 }
 
 /// How the portal's limits stand; whole numbers, because more would be false precision.

@@ -196,34 +196,29 @@ pub(super) fn standing(directory: &Directory) -> Value {
     })
 }
 
+/// Fields that change a rule.
+pub(super) const RULE_FIELDS: [&str; 2] = ["departments", "departments_denied"];
+
 /// Changes an agent's own rule; what is absent stays, `null` goes back to the setting.
 pub(super) fn change_rule(
     directory: &Directory,
-    agent: &AgentView,
-    request: &Request,
-) -> Result<Reply, Problem> {
-    let body: Value = serde_json::from_slice(request.body.in_memory().unwrap_or_default())
-        .map_err(|_| Problem::invalid("the body is not JSON; send {\"departments\":\"own\"}"))?;
-    let Value::Object(fields) = body else {
-        return Err(Problem::invalid("the body is no object; send {\"departments\":\"own\"}"));
-    };
-    if let Some(odd) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-        return Err(Problem::invalid(format!("{odd}: not a field of this; fields: {FIELDS:?}")));
+    agent: &AgentName,
+    fields: &Map<String, Value>,
+) -> Result<(), Problem> {
+    let allowed = field(fields, RULE_FIELDS[0], Allowed::parse)?;
+    let denied = field(fields, RULE_FIELDS[1], acl::parse_departments)?;
+    if allowed.is_none() && denied.is_none() {
+        return Ok(());
     }
-    let allowed = field(&fields, FIELDS[0], Allowed::parse)?;
-    let denied = field(&fields, FIELDS[1], acl::parse_departments)?;
-    let there = directory.change_rule(&agent.name, |own| {
+    let there = directory.change_rule(agent, |own| {
         own.allowed = allowed.unwrap_or_else(|| own.allowed.take());
         own.denied = denied.unwrap_or_else(|| own.denied.take());
     });
     if !there.map_err(|why| store_problem(&why))? {
         return Err(Problem::not_found("no agent has this name"));
     }
-    let name = agent.name.as_str();
-    Ok(Reply::json(200, &json!({ "name": name, "rule": rule(directory, &agent.name) })))
+    Ok(())
 }
-
-const FIELDS: [&str; 2] = ["departments", "departments_denied"];
 
 /// A field as it is to be: `None` when it is absent, nothing of one's own when it is `null`.
 fn field<T>(

@@ -1,6 +1,7 @@
 //! Rank 5: what the three listeners answer. `routes` is the list of routes; each listener is one
 //! `http::Handler` that asks it and calls the module that owns the action.
 
+mod agents;
 pub mod consent;
 pub mod control;
 pub mod deliver;

@@ -32,8 +32,10 @@ pub enum Action {
     AgentCreate,
     /// One agent.
     AgentShow(String),
-    /// Change an agent's rule over departments.
+    /// Change an agent's rule over departments, or switch it off or on.
     AgentChange(String),
+    /// Forget an agent.
+    AgentForget(String),
     /// Whether somebody may talk with an agent, and why.
     Acl,
     /// The company's structure.
@@ -104,6 +106,7 @@ pub enum NoRoute {
 /// # Errors
 /// See [`NoRoute`].
 pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, NoRoute> {
+    use Method::Delete;
     use Method::Get;
     use Method::Head;
     use Method::Patch;
@@ -134,7 +137,8 @@ pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, N
         (Listener::Control, ["v1", "agents", name]) => match method {
             Get | Head => Ok(Action::AgentShow(own(name))),
             Patch => Ok(Action::AgentChange(own(name))),
-            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, PATCH")),
+            Delete => Ok(Action::AgentForget(own(name))),
+            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, PATCH, DELETE")),
         },
         (Listener::Control, ["v1", "agents", name, "consent"]) => {
             post(Action::AgentConsent(own(name)))

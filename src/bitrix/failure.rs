@@ -123,6 +123,11 @@ const CODES: &[(&str, Class, Effect)] = &[
     ("wrong_encoding", Class::PortalTrouble, Effect::Unknown),
 ];
 
+/// Whether a code speaks of a token only, which users saw come and go (b24: transport §3.5).
+pub fn of_a_token(code: &str) -> bool {
+    classify(code, 401).0 == Class::TokenExpired
+}
+
 /// The class and effect of a code that came with this status.
 fn classify(code: &str, status: u16) -> (Class, Effect) {
     let lower = code.to_ascii_lowercase();

@@ -147,6 +147,7 @@ pub const SEND: &str = "im.message.add";
 
 /// Makes the portal write events for a user.
 const EVENT_SUBSCRIBE: &str = "im.v2.Event.subscribe";
+const EVENT_UNSUBSCRIBE: &str = "im.v2.Event.unsubscribe";
 /// Reads them.
 const EVENT_GET: &str = "im.v2.Event.get";
 
@@ -166,6 +167,11 @@ pub fn event_subscribe() -> Call<()> {
         read: |result| json::flag(result).then_some(()),
         file: None,
     }
+}
+
+/// Makes the portal write no more events for this user (b24: messenger §3.1). Idempotent.
+pub fn event_unsubscribe() -> Call<()> {
+    Call { method: EVENT_UNSUBSCRIBE, ..event_subscribe() }
 }
 
 /// Events from an offset on. INVARIANT: cursor after commit; the portal deletes everything before

@@ -1,5 +1,5 @@
-//! `agents`: lists agents, creates one, prints a consent link, and tells or changes who may talk with
-//! one. Everything goes through the control API of the running service, which owns the database.
+//! `agents`: lists agents, creates one, prints a consent link, pauses, resumes or forgets one, and tells
+//! or changes who may talk with one. Everything goes through the control API of the running service, which owns the database.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -30,6 +30,9 @@ pub fn run(invocation: &Invocation) -> u8 {
         [] | ["list"] => ("GET", "/v1/agents".to_owned(), None),
         ["add", name] => ("POST", "/v1/agents".to_owned(), Some(json!({ "name": name }))),
         ["consent", name] => ("POST", format!("{}/consent", path_of(name)), None),
+        ["pause", name] => ("PATCH", path_of(name), Some(json!({ "paused": true }))),
+        ["resume", name] => ("PATCH", path_of(name), Some(json!({ "paused": false }))),
+        ["forget", name] => ("DELETE", path_of(name), None),
         ["acl", name, who] => ("GET", acl_path(name, who), None),
         ["rule", name] => {
             let change = change(invocation);
@@ -37,9 +40,9 @@ pub fn run(invocation: &Invocation) -> u8 {
         }
         _ => {
             return complain(
-                "usage: agents [list | add NAME | consent NAME | acl NAME WHO | rule NAME \
-                 [--departments own|all|IDS|default] [--denied IDS|default]] [--json]; WHO is the \
-                 number of a person, or chat34 for a group",
+                "usage: agents [list | {add | consent | pause | resume | forget} NAME | acl NAME \
+                 WHO | rule NAME [--departments own|all|IDS|default] [--denied IDS|default]] \
+                 [--json]; WHO is the number of a person, or chat34 for a group",
             );
         }
     };
@@ -93,6 +96,14 @@ fn readable(verb: &str, body: &Value) -> String {
             "Open this link once, within 15 minutes, in a browser that is signed in to the portal \
              as the agent's own user:\n\n  {}\n",
             text(body, "link")
+        ),
+        "pause" | "resume" => {
+            format!("{} is {}\n", text(body, "name"), text(body, "state"))
+        }
+        "forget" => format!(
+            "{} is forgotten. If BITRIX24_AGENTS names it, take it out there: else it is created \
+             anew at the next start.\n",
+            text(body, "name")
         ),
         "rule" => rule(body),
         "acl" => {

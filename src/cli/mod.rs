@@ -47,8 +47,9 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "agents",
         arguments: "[list | add NAME | consent NAME | acl NAME WHO] [--json]\n\
+                    {pause | resume | forget} NAME [--json]\n\
                     rule NAME [--departments own|all|IDS] [--denied IDS]",
-        meaning: "list agents, create or connect one; who may talk with it",
+        meaning: "list agents, create, connect or end one; who may talk with it",
         run: agents::run,
     },
     Verb {
@@ -275,6 +276,8 @@ mod tests {
             &["agents", "--limit", "5"],
             &["agents", "--denied", "3"],
             &["agents", "acl", "helper"],
+            &["agents", "forget"],
+            &["agents", "pause", "helper", "now"],
             &["agents", "rule"],
             &["agents", "rule", "helper", "--departments"],
             &["agents", "rule", "helper", "all"],

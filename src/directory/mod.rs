@@ -142,6 +142,11 @@ impl Directory {
         Ok(there)
     }
 
+    /// Forgets the rule of an agent that is no more; the store has forgotten it already.
+    pub fn forget(&self, agent: &AgentName) {
+        self.known().rules.remove(agent);
+    }
+
     /// Whether a person may talk with an agent, whose account is `own`. Asks nobody.
     pub fn decide(&self, agent: &AgentName, own: UserId, person: UserId) -> Decision {
         let rule = self.rule_of(agent).rule;

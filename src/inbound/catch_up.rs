@@ -147,6 +147,11 @@ impl CatchUp {
         }
     }
 
+    /// Forgets agents that are no more.
+    pub fn keep_only(&self, there: impl Fn(&AgentName) -> bool) {
+        self.agents().retain(|name, _| there(name));
+    }
+
     /// Agents whose events go astray time and again.
     pub fn suspicions(&self) -> Vec<AgentName> {
         let agents = self.agents();

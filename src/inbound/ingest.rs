@@ -332,6 +332,12 @@ impl Ingest {
     }
 
     /// Asks or tells the memory of an agent.
+    /// Forgets agents that are no more.
+    pub fn keep_only(&self, there: impl Fn(&AgentName) -> bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|name, _| there(name));
+    }
+
     fn seen<T>(&self, agent: &AgentName, with: impl FnOnce(&mut Seen) -> T) -> T {
         // Whole ids only; a panic leaves nothing half done in it.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -135,9 +135,12 @@ impl Poll {
             .filter(|agent| agent.state.works())
             .filter_map(|agent| Some((agent.name.clone(), agent.user?)))
             .collect();
+        let there = |name: &AgentName| agents.iter().any(|agent| agent.name == *name);
+        self.parts.catch_up.keep_only(there);
+        self.parts.intake.ingest.keep_only(there);
         let mut plan = self.plan();
         plan.timetable.set_agents(&working, Instant::now());
-        plan.told.retain(|name, _| agents.iter().any(|agent| agent.name == *name));
+        plan.told.retain(|name, _| there(name));
         plan.without_log.retain(|name, _| working.iter().any(|(agent, _)| agent == name));
         for agent in agents {
             let standing = (agent.state, agent.reason.clone());

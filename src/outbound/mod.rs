@@ -191,7 +191,7 @@ fn start_threads(
     for number in 0..count {
         workers.push(worker::start(number, shared, queue.clone(), done.clone(), exits)?);
     }
-    let wires = schedule::Wires { kicked, jobs, finished };
+    let wires = schedule::Wires { kicked, mendings: shared.registry.mendings(), jobs, finished };
     let schedule = schedule::Schedule::start(Arc::clone(shared), wires, count, exits)?;
     Ok((schedule, workers))
 }

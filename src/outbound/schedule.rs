@@ -1,6 +1,6 @@
 //! The `schedule` thread: decides which delivery runs next and hands it to an idle worker. Owns the
-//! order of dialogs in memory; the ledger has the facts. Woken by a kick, by a finished job, by the
-//! next due time, and every second in case a kick was lost; ends when it is drained.
+//! order of dialogs in memory; the ledger has the facts. Woken by a kick, by a finished job, by an
+//! agent that works again, by the next due time, and every second in case a kick was lost; ends when it is drained.
 //!
 //! INVARIANT: one runner per dialog. Only this thread starts deliveries, and `domain::order` never
 //! gives it a second one of a dialog.
@@ -37,6 +37,8 @@ pub(super) enum Finished {
 /// The thread's connections.
 pub(super) struct Wires {
     pub(super) kicked: Receiver<()>,
+    /// Agents that work again after a wait, a pause or a loss.
+    pub(super) mendings: Receiver<AgentName>,
     pub(super) jobs: Sender<RowId>,
     pub(super) finished: Receiver<Finished>,
 }
@@ -132,6 +134,11 @@ impl<'a> State<'a> {
                     self.settle(finished);
                 }
             }
+            recv(self.wires.mendings) -> agent => match agent {
+                Ok(agent) => self.hurry(&agent),
+                // The registry is gone: the process is ending.
+                Err(_) => self.wires.mendings = crossbeam_channel::never(),
+            },
             recv(stop.signal()) -> _ => {}
             default(wait) => {}
         }
@@ -164,7 +171,17 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Takes over what people did: a row that is unfinished again is older than what was seen, one
+    /// What waited for an agent to work again goes now.
+    fn hurry(&mut self, agent: &AgentName) {
+        match self.shared.store.hurry(agent, clock::now()) {
+            Ok(rows) => self.shared.steered().extend(rows),
+            // It goes when it is due.
+            Err(why) => log::warn!("deliveries_not_hurried agent={agent} reason={why}"),
+        }
+        self.look();
+    }
+
+    /// Takes over what moved besides: a row that is unfinished again is older than what was seen, one
     /// that was dropped must not hold its dialog back.
     fn heed(&mut self) {
         let latest = clock::now().plus(limits::DELIVERY_DUE_MAX);
@@ -179,6 +196,7 @@ impl<'a> State<'a> {
             match self.shared.store.delivery(row) {
                 Ok(Some(found)) if !found.state.is_end() => {
                     let due = found.due_at.min(latest);
+                    self.order.remove(row);
                     self.order.add(row, (found.agent, found.dialog), due);
                 }
                 Ok(_) => self.order.remove(row),

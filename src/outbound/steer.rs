@@ -4,6 +4,7 @@
 
 use crate::base::clock;
 use crate::domain::delivery::State;
+use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
 use crate::limits;
 use crate::outbound::Desk;
@@ -67,6 +68,26 @@ impl Desk {
         let dropped = self.known(id)?;
         self.shared.waiters.resolve(dropped.clone());
         Ok(dropped)
+    }
+
+    /// Drops what is unfinished of an agent that is to be forgotten and is paused already. How many
+    /// deliveries are left: those that are being sent just now, and all beyond a bound.
+    ///
+    /// # Errors
+    /// See [`store::Error`]; what was dropped stays so.
+    pub fn drop_all_of(&self, agent: &AgentName) -> store::Result<usize> {
+        let unfinished = self.shared.store.unfinished_of(agent)?;
+        let mut left = unfinished.len();
+        for id in unfinished.iter().take(limits::FORGET_DELIVERIES_MAX) {
+            match self.cancel(id) {
+                Ok(_) => left -= 1,
+                // It ended by itself.
+                Err(NotSteered::WrongState(state)) if state.is_end() => left -= 1,
+                Err(NotSteered::Store(why)) => return Err(why),
+                Err(_) => {}
+            }
+        }
+        Ok(left)
     }
 
     fn known(&self, id: &DeliveryId) -> Result<Delivery, NotSteered> {

@@ -130,6 +130,18 @@ impl Store {
         self.write(move |connection| update_identity(connection, &name, &identity, now))
     }
 
+    /// Forgets an agent with its identity, its outbox and where it read; deliveries stay.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn forget_agent(&self, name: &AgentName) -> Result<()> {
+        let name = name.clone();
+        self.write(move |connection| {
+            connection.execute("DELETE FROM agents WHERE name = ?1", [name.as_str()])?;
+            Ok(())
+        })
+    }
+
     /// Forgets the refresh token of the pair before: the new access token has worked.
     ///
     /// # Errors

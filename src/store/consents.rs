@@ -95,8 +95,9 @@ impl Store {
         })
     }
 
-    /// Uses a ticket up and makes the identity its agent's, which is active from then on: all of it
-    /// or nothing. `false` when the ticket was used already or is over.
+    /// Uses a ticket up and makes the identity its agent's, which is active from then on unless it is
+    /// paused: all of it or nothing. Where it read counts for one account only, so with another it
+    /// begins anew; its queue and history stay. `false` when the ticket was used already or is over.
     ///
     /// # Errors
     /// [`crate::store::Error::Conflict`] when another agent has this user's identity.
@@ -116,8 +117,19 @@ impl Store {
             if used == 0 {
                 return Ok(false);
             }
+            let another = connection.execute(
+                "UPDATE agents SET cursor = 0, caught_up = NULL, caught_up_at = NULL \
+                 WHERE name = ?1 AND user <> ?2",
+                (agent.as_str(), identity.user.0),
+            )?;
+            if another > 0 {
+                connection.execute("DELETE FROM chats WHERE agent = ?1", [agent.as_str()])?;
+            }
             agents::update_identity(connection, &agent, &identity, now)?;
-            agents::update_state(connection, &agent, AgentState::Active, "", now)?;
+            connection.execute(
+                "UPDATE agents SET state = ?2, reason = '' WHERE name = ?1 AND state <> ?3",
+                (agent.as_str(), AgentState::Active.as_str(), AgentState::Paused.as_str()),
+            )?;
             Ok(true)
         })
     }

@@ -191,6 +191,38 @@ impl Store {
         })
     }
 
+    /// Unfinished deliveries of an agent, oldest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn unfinished_of(&self, agent: &AgentName) -> Result<Vec<DeliveryId>> {
+        self.read(|connection| {
+            let sql =
+                format!("SELECT id FROM deliveries WHERE {UNFINISHED} AND agent = ?1 ORDER BY row");
+            let mut statement = connection.prepare(&sql)?;
+            let ids = statement.query_map([agent.as_str()], |row| row.get::<_, String>(0))?;
+            let damaged = || Error::Other("deliveries: an id is unreadable".to_owned());
+            ids.map(|id| DeliveryId::parse(&id?).ok_or_else(damaged)).collect()
+        })
+    }
+
+    /// What waits of an agent is due now: which deliveries.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn hurry(&self, agent: &AgentName, now: UnixMs) -> Result<Vec<RowId>> {
+        let agent = agent.clone();
+        self.write(move |connection| {
+            let sql = format!(
+                "UPDATE deliveries SET due_at = ?2 WHERE {UNFINISHED} AND agent = ?1 \
+                 AND state <> 'attempting' AND due_at > ?2 RETURNING row"
+            );
+            let mut statement = connection.prepare(&sql)?;
+            let rows = statement.query_map((agent.as_str(), now.0), |row| row.get(0).map(RowId))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// A person wants another try of a delivery that was given up: it is due now, and has as much
     /// time as a new one. What may have happened is still in doubt.
     ///

@@ -16,6 +16,7 @@ use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::switches::Rotation;
 use serde_json::json;
 
+use crate::support::eventually;
 use crate::support::scene::Scene;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -195,15 +196,47 @@ fn administrators_and_accounts_of_other_agents_are_refused() {
     let refused = connector.consent("second", scene.mira).expect("a page");
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("belongs to the agent helper"), "{}", refused.text());
-    // An agent that works keeps its account.
-    let refused = connector.consent("helper", scene.olaf).expect("a page");
-    assert_eq!(refused.status, 403);
-    assert!(refused.text().contains("Mira Holt"), "{}", refused.text());
     assert_eq!(agent(&connector, "second")["state"], "created");
     assert_eq!(agent(&connector, "helper")["state"], "active");
     // The same account again is a renewal.
     assert_eq!(connector.consent("helper", scene.mira).expect("a page").status, 200);
     assert_eq!(scene.send(&connector, "d-1", "hello").expect("sent").status, 200);
+}
+
+#[test]
+fn another_account_replaces_the_former_only_by_the_word_of_whoever_was_told() {
+    let scene = Scene::new();
+    let connector = scene.start_connected();
+    let vera = scene.portal.add_user(User::employee("Vera", "Klein").in_departments(&[1]));
+    scene.portal.write_to(scene.olaf, scene.mira, "to Mira").expect("writes");
+    eventually("the first", || (scene.received() == ["to Mira"]).then_some(()));
+    // What was said to the other account before is none of the agent's business.
+    scene.portal.write_to(scene.olaf, vera, "a private word to Vera").expect("writes");
+    // The portal writes events a moment later, for whoever is subscribed by then.
+    scene.network.clock().advance(Duration::from_secs(2));
+    let page = get(&callback(&scene, &connector, vera), &[]);
+    let text = page.text();
+    assert!(text.contains("works as <b>Mira Holt</b> until now"), "{text}");
+    assert!(text.contains("no longer <b>Mira Holt</b>"), "{text}");
+    assert_eq!(agent(&connector, "helper")["user_name"], "Mira Holt");
+    // Somebody else renews it as Mira meanwhile: what the page said is still so.
+    assert_eq!(connector.consent("helper", scene.mira).expect("a page").status, 200);
+    assert_eq!(scene.confirm(&page).expect("an answer").status, 200);
+    assert_eq!(agent(&connector, "helper")["user_name"], "Vera Klein");
+    eventually("Vera's events", || {
+        scene.portal.write_to(scene.olaf, vera, "to Vera").expect("writes");
+        scene.received().iter().any(|text| text == "to Vera").then_some(())
+    });
+    assert!(!scene.received().iter().any(|text| text.contains("private")));
+    // The page of an account that was confirmed while somebody became another one is over.
+    let page = get(&callback(&scene, &connector, scene.mira), &[]);
+    let nora = scene.portal.add_user(User::employee("Nora", "Lind").in_departments(&[1]));
+    let other = get(&callback(&scene, &connector, nora), &[]);
+    assert_eq!(scene.confirm(&other).expect("an answer").status, 200);
+    let refused = scene.confirm(&page).expect("an answer");
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("another user meanwhile"), "{}", refused.text());
+    assert_eq!(agent(&connector, "helper")["user_name"], "Nora Lind");
 }
 
 #[test]

@@ -425,9 +425,9 @@ fn every_state_and_reason_is_told() {
     // (document, section, file, function, whether only sentences count)
     let told = [
         (&operate, "## Agent states", "src/domain/agent.rs", "fn as_str", false),
-        (&operate, "## Agent states", "src/agents/registry.rs", "fn heed", true),
+        (&operate, "## Agent states", "src/agents/registry.rs", "fn heed_failure", true),
         (&operate, "## Agent states", "src/agents/registry.rs", "fn lacking_reason", true),
-        (&operate, "## Agent states", "src/agents/registry.rs", "fn lost_reason", true),
+        (&operate, "## Agent states", "src/agents/remedy.rs", "const ENDINGS", true),
         (&operate, "## /readyz", "src/api/control.rs", "fn reasons", true),
         (&operate, "## /readyz", "src/app/build.rs", "fn gateway_reason", true),
         (&contract, "### What is never forwarded", "src/domain/filter.rs", "fn as_str", false),

@@ -358,6 +358,12 @@ fn a_plan_without_rest_holds_deliveries_back() {
     assert!(reason.contains("plan"), "{reason}");
     wait_for_failed_attempt(&connector, "held back");
     scene.portal.world().switches.mode = Mode::Normal;
+    // The portal is left alone for a quarter of an hour, unless a person says that it is mended.
+    for paused in [true, false] {
+        let body = json!({ "paused": paused });
+        let answer = connector.control("PATCH", "/v1/agents/helper", Some(&body));
+        assert_eq!(answer.expect("an answer").status, 200);
+    }
     wait_until_said(&scene, "held back");
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Words {
     pub(super) connected_text: &'static str,
     pub(super) connected_wrong: &'static str,
     pub(super) confirm: &'static str,
+    pub(super) replaces_text: &'static str,
+    pub(super) replace: &'static str,
     pub(super) done_title: &'static str,
     pub(super) done_text: &'static str,
     pub(super) refused_title: &'static str,
@@ -95,6 +97,9 @@ const ENGLISH: Words = Words {
     connected_wrong: "If that is somebody else, close this page: nothing was changed. Sign in to \
         the portal as the right user and open the link again.",
     confirm: "Yes, this is the agent",
+    replaces_text: "The agent works as {} until now. If you go on, it works as {} instead: it sees \
+        that user's chats only, and answers no more where {} was asked.",
+    replace: "Yes, it is no longer {}",
     done_title: "Connected",
     done_text: "The agent {} now works as {}. You can close this page.",
     refused_title: "Not connected",
@@ -119,6 +124,9 @@ const RUSSIAN: Words = Words {
     connected_wrong: "Если это другой человек, закройте страницу: ничего не изменилось. Войдите на \
         портал под нужной учётной записью и снова откройте ссылку.",
     confirm: "Да, это агент",
+    replaces_text: "Сейчас агент работает как {}. Если продолжить, он будет работать как {}: \
+        увидит только чаты этого пользователя и не ответит там, где спрашивали пользователя {}.",
+    replace: "Да, это больше не {}",
     done_title: "Подключено",
     done_text: "Агент {} теперь работает как {}. Страницу можно закрыть.",
     refused_title: "Не подключено",
@@ -192,15 +200,13 @@ pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
             format!("This account belongs to the agent {other} already."),
             format!("Эта учётная запись уже принадлежит агенту {other}."),
         ),
-        Refusal::OtherAccount(person) => (
-            format!(
-                "The agent works as {person} already; this is another account. Sign in to the \
-                 portal as {person} and open the link again."
-            ),
-            format!(
-                "Агент уже работает как {person}; это другая учётная запись. Войдите на портал \
-                 как {person} и снова откройте ссылку."
-            ),
+        Refusal::OtherAccount => (
+            "Somebody connected the agent as another user meanwhile. Ask for a new link, and see \
+             who it is then."
+                .to_owned(),
+            "Тем временем кто-то подключил агента как другого пользователя. Попросите новую \
+             ссылку и посмотрите, кто подключён."
+                .to_owned(),
         ),
         Refusal::ScopesMissing(scopes) => (
             format!(

@@ -238,7 +238,8 @@ fn a_retry_before_the_end_of_the_last_run_is_settled_is_not_lost() {
     let row = scene.accept("d-1", "hello");
     let ((_kick, kicked), (jobs, queue), (done, finished)) =
         (channel::bounded(1), channel::bounded(1), channel::bounded(1));
-    let wires = schedule::Wires { kicked, jobs, finished };
+    let mendings = crossbeam_channel::never();
+    let wires = schedule::Wires { kicked, mendings, jobs, finished };
     let mut state = schedule::State::new(&scene.shared, wires, 1);
     state.look();
     state.start_due();
