@@ -54,6 +54,10 @@ pub struct AgentView {
     pub user_name: String,
     /// The portal.
     pub member: Option<MemberId>,
+    /// Its host, with a port if any.
+    pub host: Option<String>,
+    /// Whether it acts by a webhook.
+    pub webhook: bool,
 }
 
 impl Agent {
@@ -109,6 +113,8 @@ impl Agent {
             reason,
             user: identity.as_ref().map(|identity| identity.user),
             user_name: identity.as_ref().map(|i| i.user_name.clone()).unwrap_or_default(),
+            webhook: identity.as_ref().is_some_and(|identity| identity.webhook),
+            host: identity.as_ref().map(|identity| identity.endpoint.authority().to_owned()),
             member: identity.map(|identity| identity.member),
         }
     }

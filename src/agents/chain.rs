@@ -14,6 +14,8 @@ use url::Url;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
 use crate::base::secret::Secret;
+use crate::bitrix::client::Access;
+use crate::bitrix::client::Credential;
 use crate::domain::failure::Failure;
 use crate::domain::ids::MemberId;
 use crate::domain::ids::UserId;
@@ -36,6 +38,9 @@ pub struct Identity {
     pub endpoint: Url,
     /// Authorization server that issued the pair.
     pub oauth_host: String,
+    /// Whether it is a webhook: `access` is its secret, which does not end, and there is nothing to
+    /// renew.
+    pub webhook: bool,
     /// Access token.
     pub access: Secret,
     /// Refresh token.
@@ -185,6 +190,16 @@ impl Chain {
 }
 
 impl Identity {
+    /// What a call presents.
+    pub fn credential(&self) -> Credential {
+        let secret = self.access.clone();
+        let access = match self.webhook {
+            true => Access::Webhook(self.user, secret),
+            false => Access::Token(secret),
+        };
+        Credential { endpoint: self.endpoint.clone(), access }
+    }
+
     /// Whether this is the pair with that access token.
     fn is(&self, access: &Secret) -> bool {
         self.access.matches(access.expose().as_bytes())
@@ -240,6 +255,7 @@ mod tests {
             member: MemberId("0f".into()),
             endpoint: Url::parse("https://acme.example/rest/").expect("a URL"),
             oauth_host: "oauth.example".into(),
+            webhook: false,
             access: secret(access),
             refresh: secret("r"),
             previous_refresh: None,

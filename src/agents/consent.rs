@@ -23,9 +23,11 @@ use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::base::crypto;
 use crate::base::secret::Secret;
+use crate::bitrix::client::Access;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Credential;
 use crate::bitrix::methods;
+use crate::bitrix::methods::Profile;
 use crate::bitrix::oauth::TokenPair;
 use crate::domain::agent::Event;
 use crate::domain::failure::Class;
@@ -72,6 +74,8 @@ pub enum Refusal {
     Taken(AgentName),
     /// The agent has another account than when the person was asked to confirm.
     OtherAccount,
+    /// The agent has another account, and nobody said that it is to be replaced; that person's name.
+    Occupied(String),
     /// The application lacks scopes.
     ScopesMissing(Vec<&'static str>),
     /// The portal has no way to send messages.
@@ -151,7 +155,7 @@ struct Pending {
 
 /// Consents in progress.
 pub struct Consents {
-    registry: Arc<Registry>,
+    pub(super) registry: Arc<Registry>,
     /// By the hash of their confirmation. Gone with the process: the person begins anew.
     pending: Mutex<HashMap<Hash, Pending>>,
     /// Callbacks that are being carried out.
@@ -159,7 +163,7 @@ pub struct Consents {
     stopping: AtomicBool,
     /// Confirmations go one by one: the second of two clicks finds what the first did, and of two
     /// agents for one account only one gets it. Never held on the network.
-    confirming: Mutex<()>,
+    pub(super) confirming: Mutex<()>,
 }
 
 /// A callback that is being carried out; counted until it is dropped.
@@ -211,6 +215,11 @@ impl Consents {
         Ok(Some(once.text))
     }
 
+    /// Whether there is an application to consent to.
+    pub fn can_begin(&self) -> bool {
+        self.registry.oauth.has_client()
+    }
+
     /// The agent a ticket is for.
     ///
     /// # Errors
@@ -228,7 +237,7 @@ impl Consents {
         let once = Once::new();
         let expires = clock::now().plus(limits::CONSENT_LIFETIME);
         self.registry.store.put_state(once.hash, hash(ticket), expires)?;
-        Ok(self.registry.oauth.authorize_url(&once.text))
+        self.registry.oauth.authorize_url(&once.text).ok_or(Refusal::NotConfigured)
     }
 
     /// Checks a callback, exchanges its code and sees who it is.
@@ -298,7 +307,7 @@ impl Consents {
         }
         let store = &self.registry.store;
         self.registry.keep(&agent, None, identity, |sealed| {
-            match store.put_consent(ticket, &name, sealed, now)? {
+            match store.put_consent(Some(ticket), &name, sealed, now)? {
                 true => Ok(()),
                 false => Err(Refusal::LinkOver),
             }
@@ -345,27 +354,9 @@ impl Consents {
     ) -> Result<Identity, Refusal> {
         let endpoint = pair.client_endpoint.filter(|url| self.registry.oauth.is_endpoint(url));
         let endpoint = endpoint.ok_or(Refusal::OtherPortal)?;
-        let credential = Credential { endpoint: endpoint.clone(), access: pair.access.clone() };
-        let profile =
-            self.ask(began, &credential, &methods::profile())?.ok_or(Refusal::NoAccount)?;
-        if pair.user.is_some_and(|user| user != profile.id) {
-            return Err(Refusal::NotRead("other_user".to_owned()));
-        }
-        if profile.admin {
-            return Err(Refusal::Administrator);
-        }
-        let granted = self.ask(began, &credential, &methods::scope())?;
-        let missing: Vec<&str> = SCOPES
-            .iter()
-            .filter(|any| !any.iter().any(|scope| granted.iter().any(|has| has == scope)))
-            .map(|any| any[0])
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::ScopesMissing(missing));
-        }
-        if !self.ask(began, &credential, &methods::method_available(methods::SEND))? {
-            return Err(Refusal::NoMessenger);
-        }
+        let access = Access::Token(pair.access.clone());
+        let credential = Credential { endpoint: endpoint.clone(), access };
+        let profile = self.look_at(&credential, pair.user, began)?;
         let now = clock::now();
         Ok(Identity {
             user: profile.id,
@@ -373,6 +364,7 @@ impl Consents {
             member: pair.member,
             endpoint,
             oauth_host: oauth_host.to_owned(),
+            webhook: false,
             access: pair.access,
             refresh: pair.refresh,
             previous_refresh: None,
@@ -381,17 +373,52 @@ impl Consents {
         })
     }
 
+    /// Sees whom a credential acts as, who should be `expected`, and whether an agent can be that
+    /// account.
+    pub(super) fn look_at(
+        &self,
+        credential: &Credential,
+        expected: Option<UserId>,
+        began: Instant,
+    ) -> Result<Profile, Refusal> {
+        let profile = self.ask(began, credential, &methods::profile())?;
+        let profile = profile.ok_or(Refusal::NoAccount)?;
+        if expected.is_some_and(|user| user != profile.id) {
+            return Err(Refusal::NotRead("other_user".to_owned()));
+        }
+        if profile.admin {
+            return Err(Refusal::Administrator);
+        }
+        let granted = self.ask(began, credential, &methods::scope())?;
+        let missing: Vec<&str> = SCOPES
+            .iter()
+            .filter(|any| !any.iter().any(|scope| granted.iter().any(|has| has == scope)))
+            .map(|any| any[0])
+            .collect();
+        if !missing.is_empty() {
+            return Err(Refusal::ScopesMissing(missing));
+        }
+        if !self.ask(began, credential, &methods::method_available(methods::SEND))? {
+            return Err(Refusal::NoMessenger);
+        }
+        Ok(profile)
+    }
+
     /// Whether the account is no other agent's, and on the portal that cursors, messages and
     /// deliveries here belong to: their numbers mean nothing elsewhere. Who the agent is until now,
-    /// when that is somebody else.
-    fn free(
+    /// when that is somebody else. A webhook does not tell the portal's own id: its host must do.
+    pub(super) fn free(
         &self,
         agent: &AgentName,
         identity: &Identity,
     ) -> Result<Option<(UserId, String)>, Refusal> {
         let mut former = None;
         for known in self.registry.agents() {
-            if known.member.is_some_and(|member| member != identity.member) {
+            let elsewhere = match known.webhook || identity.webhook {
+                true => known.host.is_some_and(|host| host != identity.endpoint.authority()),
+                false => known.member.is_some_and(|member| member != identity.member),
+            };
+            if elsewhere {
                 return Err(Refusal::OtherInstallation);
             }
             let same_account = known.user == Some(identity.user);
@@ -438,7 +465,7 @@ impl Consents {
         }
     }
 
-    fn stopping(&self) -> bool {
+    pub(super) fn stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 

@@ -189,6 +189,9 @@ fn watch(registry: &Registry, stop: &Stop) {
 /// refresh token is 28 days (b24: transport §1.6).
 fn keep_alive(registry: &Registry, agent: &Agent) {
     let Some(identity) = agent.chain.identity() else { return };
+    if identity.webhook {
+        return;
+    }
     let kept = agent.state().works() || agent.state() == AgentState::Paused;
     if kept && clock::now().since(identity.refreshed_at) >= limits::REFRESH_IDLE_MAX {
         let renewed = registry.renew(agent, &identity.access, METHOD, false);

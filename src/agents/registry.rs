@@ -24,7 +24,6 @@ use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::base::secret::Secret;
 use crate::bitrix::client::Call;
-use crate::bitrix::client::Credential;
 use crate::bitrix::client::Portal;
 use crate::bitrix::failure;
 use crate::bitrix::methods;
@@ -245,6 +244,13 @@ impl Registry {
             failure::failure(call.method, call.writes, Class::IdentityLost, Effect::None, code)
         };
         let identity = agent.chain.identity().ok_or_else(|| refused("agent_without_consent"))?;
+        if identity.webhook {
+            return self.send(agent, &identity, call).map_err(|failure| match failure.class {
+                // There is nothing that could be renewed.
+                Class::TokenExpired => Failure { class: Class::IdentityLost, ..failure },
+                _ => failure,
+            });
+        }
         // Renewed before the call when our clock says that it is over; else by the portal's word.
         let identity = if identity.expires_at > clock::now() {
             identity
@@ -302,9 +308,7 @@ impl Registry {
     }
 
     fn send<T>(&self, agent: &Agent, identity: &Identity, call: &Call<T>) -> Result<T, Failure> {
-        let credential =
-            Credential { endpoint: identity.endpoint.clone(), access: identity.access.clone() };
-        let outcome = self.portal.call(&credential, call);
+        let outcome = self.portal.call(&identity.credential(), call);
         if outcome.is_ok() && identity.previous_refresh.is_some() && agent.chain.forget_previous() {
             // The new access token works, so the pair before is of no use any more. Forgetting it
             // late is harmless, so a failure to write is none of the call's.
@@ -450,6 +454,7 @@ impl Registry {
             member: identity.member.clone(),
             client_endpoint: identity.endpoint.to_string(),
             oauth_host: identity.oauth_host.clone(),
+            webhook: identity.webhook,
             access: seal("access", &identity.access),
             refresh: seal("refresh", &identity.refresh),
             previous_refresh: identity
@@ -507,6 +512,7 @@ fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, Vaul
         member: sealed.member.clone(),
         endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(VaultError::Sealed)?,
         oauth_host: sealed.oauth_host.clone(),
+        webhook: sealed.webhook,
         access: open("access", &sealed.access)?,
         refresh: open("refresh", &sealed.refresh)?,
         // Only a way back, so nothing is lost with it.

@@ -61,6 +61,15 @@ pub(super) const ENDINGS: &[Ending] = &[
         rest: Duration::ZERO,
         remedy: "the application's secret is not the configured one: set BITRIX24_CLIENT_SECRET",
     },
+    // The webhook was deleted, or somebody edited it, which gives it another secret.
+    Ending {
+        class: Class::IdentityLost,
+        codes: &["invalid_credentials"],
+        event: Event::Lost,
+        rest: Duration::ZERO,
+        remedy: "the agent's webhook was deleted or changed: make one as the agent's own user and \
+                 give it to the agent (agents webhook NAME)",
+    },
     // The tokens are revoked, used up or too old.
     Ending {
         class: Class::IdentityLost,
@@ -110,6 +119,15 @@ pub(super) const ENDINGS: &[Ending] = &[
         rest: Duration::ZERO,
         remedy: "the agent's authorization server is not in BITRIX24_OAUTH_SERVERS: add it, or open \
                  a new consent link",
+    },
+    // The application's settings were taken away.
+    Ending {
+        class: Class::Certificate,
+        codes: &[oauth::NO_CLIENT],
+        event: Event::Troubled,
+        rest: Duration::ZERO,
+        remedy: "the agent has tokens and the connector no application: set BITRIX24_CLIENT_ID and \
+                 BITRIX24_CLIENT_SECRET, or give the agent a webhook",
     },
     // The portal's certificate is not trusted.
     Ending {

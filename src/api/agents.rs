@@ -6,8 +6,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::agents::consent::Consents;
+use crate::agents::consent::Refusal;
 use crate::agents::registry::AgentView;
 use crate::agents::registry::Registry;
+use crate::agents::webhook::Webhook;
+use crate::api::consent::words;
+use crate::api::consent::words::Language;
 use crate::api::deliver::store_problem;
 use crate::api::directory;
 use crate::api::problem::Problem;
@@ -17,6 +21,9 @@ use crate::http::Reply;
 use crate::http::Request;
 use crate::limits;
 use crate::outbound::Desk;
+
+/// Fields of [`webhook`].
+const WEBHOOK_FIELDS: [&str; 2] = ["url", "replace"];
 
 /// Field of [`change`] that switches an agent off or on.
 const PAUSED: &str = "paused";
@@ -104,6 +111,12 @@ pub(super) fn consent(
     consent_url: &str,
     name: &str,
 ) -> Result<Reply, Problem> {
+    if !consents.can_begin() {
+        return Err(Problem::precondition(
+            "no application is configured: set BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET and \
+             restart, or give the agent a webhook (agents webhook NAME)",
+        ));
+    }
     let ticket = consents.open(&parsed(name)?).map_err(|why| Problem::internal(&why))?;
     let ticket = ticket.ok_or_else(unknown)?;
     let link = format!("{consent_url}/consent/{ticket}");
@@ -111,6 +124,47 @@ pub(super) fn consent(
         201,
         &json!({ "link": link, "expires_in_s": limits::CONSENT_LIFETIME.as_secs() }),
     ))
+}
+
+/// Gives an agent a webhook as its identity.
+pub(super) fn webhook(
+    consents: &Consents,
+    directory: &Directory,
+    registry: &Registry,
+    name: &str,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let view = registry.agent(&parsed(name)?).ok_or_else(unknown)?;
+    let fields = fields(request, "{\"url\":\"https://portal.example/rest/12/…/\"}")?;
+    if let Some(odd) = fields.keys().find(|key| !WEBHOOK_FIELDS.contains(&key.as_str())) {
+        let known = WEBHOOK_FIELDS;
+        return Err(Problem::invalid(format!("{odd}: not a field of this; fields: {known:?}")));
+    }
+    let replace = match fields.get(WEBHOOK_FIELDS[1]) {
+        None => false,
+        Some(Value::Bool(replace)) => *replace,
+        Some(_) => return Err(Problem::invalid("replace: true or false")),
+    };
+    let url = fields.get(WEBHOOK_FIELDS[0]).and_then(Value::as_str).unwrap_or_default();
+    let webhook = Webhook::parse(url).map_err(|why| {
+        Problem::invalid(format!(
+            "url: {why}; it looks like https://portal.example/rest/12/…/ and is on the page of the \
+             agent's own webhook in the portal"
+        ))
+    })?;
+    consents.connect_webhook(&view.name, webhook, replace).map_err(|why| refused(&why))?;
+    let view = registry.agent(&view.name).ok_or_else(unknown)?;
+    Ok(whole(directory, &view))
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    let told = words::refusal(refusal, Language::English);
+    match refusal {
+        Refusal::LinkOver => unknown(),
+        Refusal::NotRead(_) | Refusal::Stopping | Refusal::Store => Problem::unavailable(told),
+        Refusal::Occupied(_) => Problem::precondition(format!("{told} Send \"replace\":true.")),
+        _ => Problem::precondition(told),
+    }
 }
 
 /// An agent as lists and the status have it.
@@ -121,6 +175,7 @@ pub(super) fn shown(view: &AgentView) -> Value {
         "reason": view.reason,
         "user_id": view.user.map(|user| user.0),
         "user_name": view.user_name,
+        "identity": if view.webhook { "webhook" } else { "oauth" },
     })
 }
 

@@ -2,7 +2,7 @@
 //! connected, done. No JavaScript, nothing from outside, every text escaped; links are relative, so
 //! that they work behind a path prefix. The rules are `agents::consent`'s.
 
-mod words;
+pub(super) mod words;
 
 use std::sync::Arc;
 

@@ -98,6 +98,10 @@ impl ControlListener {
             Action::AgentForget(name) => {
                 agents::forget(self.registry()?, self.directory()?, self.steering()?, &name)
             }
+            Action::AgentWebhook(name) => {
+                let ((registry, consents), directory) = (self.configured()?, self.directory()?);
+                agents::webhook(consents, directory, registry, &name, request)
+            }
             Action::AgentConsent(name) => {
                 let (_, consents) = self.configured()?;
                 agents::consent(consents, &self.consent_url, &name)
@@ -133,9 +137,12 @@ impl ControlListener {
 
     /// Why the connector cannot do its job yet, in the order in which a person mends it.
     fn reasons(&self) -> Vec<String> {
-        let mut reasons: Vec<String> =
-            self.missing.iter().map(|name| format!("{name} is not set")).collect();
         let views = self.views();
+        // An agent by webhook needs no application.
+        let by_webhook = views.iter().any(|view| view.webhook && view.state.works());
+        let missing = self.missing.iter();
+        let missing = missing.filter(|name| !by_webhook || !name.starts_with("BITRIX24_CLIENT_"));
+        let mut reasons: Vec<String> = missing.map(|name| format!("{name} is not set")).collect();
         if self.agents.is_some() && views.is_empty() {
             reasons.push("no agent exists: set BITRIX24_AGENTS, or agents add NAME".to_owned());
         }
@@ -225,7 +232,10 @@ impl ControlListener {
 fn limits_shown(standing: &Standing) -> Value {
     let rate = standing.rate.map(|rate| format!("{}/{}", rate.per_second, rate.burst));
     let parked = standing.parked.iter();
-    let parked = parked.map(|(method, wait)| json!({ "method": method, "for_s": wait.as_secs() }));
+    let parked = parked.map(|(meter, wait)| {
+        let webhook = meter.webhook.map(|user| user.0);
+        json!({ "method": meter.method, "webhook_of": webhook, "for_s": wait.as_secs() })
+    });
     json!({
         "rate": rate.unwrap_or_else(|| "off".to_owned()),
         "level": standing.level.ceil() as u64,

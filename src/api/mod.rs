@@ -48,7 +48,7 @@ pub(crate) fn action(listener: Listener, request: &Request) -> Result<Action, Re
         NoRoute::NotFound => Problem::not_found("nothing is here").reply(),
         NoRoute::MethodNotAllowed(allowed) => {
             let message = format!("use {allowed} here");
-            Problem::new(405, "unimplemented", message).reply().with_header("Allow", allowed)
+            Problem::new(405, "unimplemented", message).reply().with_header("Allow", &allowed)
         }
     })
 }

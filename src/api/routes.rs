@@ -1,11 +1,11 @@
-//! The list of routes: one `match` from (listener, method, path) to an action, with who may call
-//! it. Whoever asks "which HTTP routes exist" finds the answer here and nowhere else. Knows no
-//! component; the listeners' handlers carry the actions out.
+//! The list of routes: one table of listener, method, path and action, and who may call it. Whoever
+//! asks "which HTTP routes exist" finds the answer here and nowhere else. Knows no component; the
+//! listeners' handlers carry the actions out.
 
 use crate::http::Method;
 
 /// Which of the three ports a request came in on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listener {
     /// 8810: health and control, for operators.
     Control,
@@ -42,6 +42,8 @@ pub enum Action {
     Departments,
     /// A consent link for an agent.
     AgentConsent(String),
+    /// A webhook as an agent's identity.
+    AgentWebhook(String),
     /// Deliveries, newest first.
     DeliveryList,
     /// One delivery; its id as it stands in the path. Likewise below.
@@ -93,86 +95,145 @@ impl Action {
 }
 
 /// Why there is no action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoRoute {
     /// Nothing at this path.
     NotFound,
     /// Something is there, for these methods.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
 }
+
+/// One route.
+pub struct Route {
+    /// Where; `None` on every listener.
+    pub listener: Option<Listener>,
+    /// How. What can be got can be asked for with HEAD too, unless it is [`Route::once`].
+    pub method: Method,
+    /// Its path; what stands in braces is one segment of the caller's.
+    pub path: &'static str,
+    /// The action, of those segments in order.
+    action: fn(&[&str]) -> Action,
+}
+
+impl Route {
+    const fn new(
+        listener: Option<Listener>,
+        method: Method,
+        path: &'static str,
+        action: fn(&[&str]) -> Action,
+    ) -> Route {
+        Route { listener, method, path, action }
+    }
+
+    /// Whether asking uses something up, so that HEAD would do so and show nobody what came of it.
+    fn once(&self) -> bool {
+        self.path == CALLBACK
+    }
+
+    /// The caller's segments, when the path is this route's.
+    fn segments<'p>(&self, path: &'p str) -> Option<Vec<&'p str>> {
+        let mut own = Vec::new();
+        let mut given = path.trim_start_matches('/').split('/');
+        for known in self.path.trim_start_matches('/').split('/') {
+            let segment = given.next()?;
+            match known.starts_with('{') {
+                true if known == SERVICE && !is_connector(segment) => return None,
+                true => own.push(segment),
+                false if known == segment => {}
+                false => return None,
+            }
+        }
+        given.next().is_none().then_some(own)
+    }
+}
+
+/// Where the portal sends the browser back to, with a code that works once.
+const CALLBACK: &str = "/oauth/callback";
+
+/// Segment of a path that stands for a service of the connector's package.
+const SERVICE: &str = "{service}";
+
+/// Every route.
+pub const ROUTES: &[Route] = {
+    use Method::Delete;
+    use Method::Get;
+    use Method::Patch;
+    use Method::Post;
+    use Method::Put;
+    const CONTROL: Option<Listener> = Some(Listener::Control);
+    const DELIVER: Option<Listener> = Some(Listener::Deliver);
+    const CONSENT: Option<Listener> = Some(Listener::Consent);
+    &[
+        Route::new(None, Get, "/healthz", |_| Action::Health),
+        Route::new(CONTROL, Get, "/readyz", |_| Action::Ready),
+        Route::new(CONTROL, Get, "/metrics", |_| Action::Metrics),
+        Route::new(CONTROL, Get, "/v1/status", |_| Action::Status),
+        Route::new(CONTROL, Get, "/v1/settings", |_| Action::Settings),
+        Route::new(CONTROL, Get, "/v1/agents", |_| Action::AgentList),
+        Route::new(CONTROL, Post, "/v1/agents", |_| Action::AgentCreate),
+        Route::new(CONTROL, Get, "/v1/agents/{name}", |own| Action::AgentShow(own[0].into())),
+        Route::new(CONTROL, Patch, "/v1/agents/{name}", |own| Action::AgentChange(own[0].into())),
+        Route::new(CONTROL, Delete, "/v1/agents/{name}", |own| Action::AgentForget(own[0].into())),
+        Route::new(CONTROL, Put, "/v1/agents/{name}/webhook", |own| {
+            Action::AgentWebhook(own[0].into())
+        }),
+        Route::new(CONTROL, Post, "/v1/agents/{name}/consent", |own| {
+            Action::AgentConsent(own[0].into())
+        }),
+        Route::new(CONTROL, Get, "/v1/acl", |_| Action::Acl),
+        Route::new(CONTROL, Get, "/v1/departments", |_| Action::Departments),
+        Route::new(CONTROL, Get, "/v1/deliveries", |_| Action::DeliveryList),
+        Route::new(CONTROL, Get, "/v1/deliveries/{id}", |own| Action::DeliveryShow(own[0].into())),
+        Route::new(CONTROL, Post, "/v1/deliveries/{id}/retry", |own| {
+            Action::DeliveryRetry(own[0].into())
+        }),
+        Route::new(CONTROL, Post, "/v1/deliveries/{id}/drop", |own| {
+            Action::DeliveryDrop(own[0].into())
+        }),
+        Route::new(CONTROL, Get, "/v1/inbound", |_| Action::InboundList),
+        Route::new(CONTROL, Get, "/v1/inbound/{id}", |own| Action::InboundShow(own[0].into())),
+        Route::new(CONTROL, Post, "/v1/inbound/{id}/retry", |own| {
+            Action::InboundRetry(own[0].into())
+        }),
+        Route::new(CONTROL, Post, "/v1/inbound/{id}/drop", |own| {
+            Action::InboundDrop(own[0].into())
+        }),
+        Route::new(DELIVER, Post, "/{service}/Deliver", |_| Action::Deliver),
+        Route::new(DELIVER, Post, "/{service}/GetDelivery", |_| Action::GetDelivery),
+        Route::new(CONSENT, Get, "/consent/{ticket}", |own| {
+            Action::Consent(Step::Ask(own[0].into()))
+        }),
+        Route::new(CONSENT, Post, "/consent/{ticket}/start", |own| {
+            Action::Consent(Step::Start(own[0].into()))
+        }),
+        Route::new(CONSENT, Post, "/consent/{ticket}/paste", |own| {
+            Action::Consent(Step::Paste(own[0].into()))
+        }),
+        Route::new(CONSENT, Get, "/oauth/callback", |_| Action::Consent(Step::Callback)),
+        Route::new(CONSENT, Post, "/oauth/confirm", |_| Action::Consent(Step::Confirm)),
+    ]
+};
 
 /// The action of a request.
 ///
 /// # Errors
 /// See [`NoRoute`].
 pub fn route(listener: Listener, method: Method, path: &str) -> Result<Action, NoRoute> {
-    use Method::Delete;
-    use Method::Get;
-    use Method::Head;
-    use Method::Patch;
-    use Method::Post;
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let get = |action| match method {
-        Get | Head => Ok(action),
-        _ => Err(NoRoute::MethodNotAllowed("GET, HEAD")),
-    };
-    let post = |action| match method {
-        Post => Ok(action),
-        _ => Err(NoRoute::MethodNotAllowed("POST")),
-    };
-    let own = |segment: &str| segment.to_owned();
-    match (listener, segments.as_slice()) {
-        (_, ["healthz"]) => get(Action::Health),
-        (Listener::Control, ["readyz"]) => get(Action::Ready),
-        (Listener::Control, ["metrics"]) => get(Action::Metrics),
-        (Listener::Control, ["v1", "status"]) => get(Action::Status),
-        (Listener::Control, ["v1", "settings"]) => get(Action::Settings),
-        (Listener::Control, ["v1", "agents"]) => match method {
-            Get | Head => Ok(Action::AgentList),
-            Post => Ok(Action::AgentCreate),
-            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")),
-        },
-        (Listener::Control, ["v1", "acl"]) => get(Action::Acl),
-        (Listener::Control, ["v1", "departments"]) => get(Action::Departments),
-        (Listener::Control, ["v1", "agents", name]) => match method {
-            Get | Head => Ok(Action::AgentShow(own(name))),
-            Patch => Ok(Action::AgentChange(own(name))),
-            Delete => Ok(Action::AgentForget(own(name))),
-            _ => Err(NoRoute::MethodNotAllowed("GET, HEAD, PATCH, DELETE")),
-        },
-        (Listener::Control, ["v1", "agents", name, "consent"]) => {
-            post(Action::AgentConsent(own(name)))
+    let mut allowed: Vec<&str> = Vec::new();
+    for route in ROUTES.iter().filter(|r| r.listener.is_none_or(|known| known == listener)) {
+        let Some(own) = route.segments(path) else { continue };
+        let peeked = method == Method::Head && route.method == Method::Get && !route.once();
+        if method == route.method || peeked {
+            return Ok((route.action)(&own));
         }
-        (Listener::Control, ["v1", "deliveries"]) => get(Action::DeliveryList),
-        (Listener::Control, ["v1", "deliveries", id]) => get(Action::DeliveryShow(own(id))),
-        (Listener::Control, ["v1", "deliveries", id, "retry"]) => {
-            post(Action::DeliveryRetry(own(id)))
+        allowed.push(route.method.as_str());
+        if route.method == Method::Get && !route.once() {
+            allowed.push(Method::Head.as_str());
         }
-        (Listener::Control, ["v1", "deliveries", id, "drop"]) => {
-            post(Action::DeliveryDrop(own(id)))
-        }
-        (Listener::Control, ["v1", "inbound"]) => get(Action::InboundList),
-        (Listener::Control, ["v1", "inbound", id]) => get(Action::InboundShow(own(id))),
-        (Listener::Control, ["v1", "inbound", id, "retry"]) => post(Action::InboundRetry(own(id))),
-        (Listener::Control, ["v1", "inbound", id, "drop"]) => post(Action::InboundDrop(own(id))),
-        (Listener::Deliver, [service, "Deliver"]) if is_connector(service) => post(Action::Deliver),
-        (Listener::Deliver, [service, "GetDelivery"]) if is_connector(service) => {
-            post(Action::GetDelivery)
-        }
-        (Listener::Consent, ["consent", ticket]) => get(Action::Consent(Step::Ask(own(ticket)))),
-        (Listener::Consent, ["consent", ticket, "start"]) => {
-            post(Action::Consent(Step::Start(own(ticket))))
-        }
-        (Listener::Consent, ["consent", ticket, "paste"]) => {
-            post(Action::Consent(Step::Paste(own(ticket))))
-        }
-        // No HEAD: it would use the code up and show nobody what came of it.
-        (Listener::Consent, ["oauth", "callback"]) => match method {
-            Get => Ok(Action::Consent(Step::Callback)),
-            _ => Err(NoRoute::MethodNotAllowed("GET")),
-        },
-        (Listener::Consent, ["oauth", "confirm"]) => post(Action::Consent(Step::Confirm)),
-        _ => Err(NoRoute::NotFound),
+    }
+    match allowed.is_empty() {
+        true => Err(NoRoute::NotFound),
+        false => Err(NoRoute::MethodNotAllowed(allowed.join(", "))),
     }
 }
 
@@ -185,11 +246,22 @@ fn is_connector(service: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::Action;
     use super::Listener;
     use super::NoRoute;
+    use super::ROUTES;
     use super::route;
     use crate::http::Method;
+
+    #[test]
+    fn no_path_and_method_stand_twice() {
+        let mut seen = HashSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.listener, route.method, route.path)), "{}", route.path);
+        }
+    }
 
     #[test]
     fn health_answers_on_every_listener() {
@@ -223,9 +295,9 @@ mod tests {
     #[test]
     fn a_wrong_method_is_told_which_ones_there_are() {
         let refused = route(Listener::Control, Method::Delete, "/v1/agents");
-        assert_eq!(refused, Err(NoRoute::MethodNotAllowed("GET, HEAD, POST")));
+        assert_eq!(refused, Err(NoRoute::MethodNotAllowed("GET, HEAD, POST".into())));
         let peeked = route(Listener::Consent, Method::Head, "/oauth/callback");
-        assert_eq!(peeked, Err(NoRoute::MethodNotAllowed("GET")));
+        assert_eq!(peeked, Err(NoRoute::MethodNotAllowed("GET".into())));
     }
 
     #[test]
@@ -247,7 +319,10 @@ mod tests {
         for list in ["deliveries", "inbound"] {
             for action in ["retry", "drop"] {
                 let path = format!("/v1/{list}/a/{action}");
-                assert_eq!(asked(Method::Get, &path), Err(NoRoute::MethodNotAllowed("POST")));
+                assert_eq!(
+                    asked(Method::Get, &path),
+                    Err(NoRoute::MethodNotAllowed("POST".into()))
+                );
             }
             assert!(asked(Method::Post, &format!("/v1/{list}")).is_err());
             assert!(asked(Method::Delete, &format!("/v1/{list}/a")).is_err());

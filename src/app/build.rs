@@ -152,12 +152,8 @@ fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result
         no_proxy: settings.no_proxy.clone(),
     })
     .map_err(Ended::Settings)?;
-    let oauth = OAuth::new(
-        portal.url.clone(),
-        portal.client_id.clone(),
-        portal.client_secret.clone(),
-        settings.oauth_servers.clone(),
-    );
+    let servers = settings.oauth_servers.clone();
+    let oauth = OAuth::new(portal.url.clone(), portal.client.clone(), servers);
     let portal = Arc::new(Portal::new(transport.clone(), settings.rate));
     let registry = Registry::load(store.clone(), vault, portal, oauth).map_err(failed)?;
     for name in &settings.agents {

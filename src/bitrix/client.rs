@@ -30,9 +30,11 @@ use crate::bitrix::transport::Reply;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::Trouble;
 use crate::domain::budget::Figures;
+use crate::domain::budget::Meter;
 use crate::domain::failure::Class;
 use crate::domain::failure::Effect;
 use crate::domain::failure::Failure;
+use crate::domain::ids::UserId;
 use crate::domain::limiter::Rate;
 pub use crate::domain::turns::Lane;
 use crate::domain::turns::Permit;
@@ -91,8 +93,26 @@ impl Attached {
 pub struct Credential {
     /// REST root of the portal, ends with a slash.
     pub endpoint: Url,
-    /// Access token.
-    pub access: Secret,
+    /// What it presents.
+    pub access: Access,
+}
+
+/// What a call presents.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// An access token of the application.
+    Token(Secret),
+    /// Whose webhook, and its secret, which is part of the address (b24: transport §1.16).
+    Webhook(UserId, Secret),
+}
+
+impl Credential {
+    fn webhook(&self) -> Option<UserId> {
+        match self.access {
+            Access::Token(_) => None,
+            Access::Webhook(user, _) => Some(user),
+        }
+    }
 }
 
 /// How the rate is ruled.
@@ -177,7 +197,8 @@ impl Portal {
     /// # Errors
     /// The classified failure; nothing is retried here.
     pub fn call<T>(&self, credential: &Credential, call: &Call<T>) -> Result<T, Failure> {
-        let turn = self.turn(call.lane, call.method, call.writes)?;
+        let meter = Meter { method: call.method, webhook: credential.webhook() };
+        let turn = self.turn(call.lane, meter, call.writes)?;
         let started = Instant::now();
         let reply = self.send(credential, call);
         let result = self.read(call, reply, &turn.permit);
@@ -195,12 +216,19 @@ impl Portal {
     }
 
     fn send<T>(&self, credential: &Credential, call: &Call<T>) -> Result<Reply, Trouble> {
-        let Ok(url) = credential.endpoint.join(call.method) else {
-            return Err(Trouble::NotSent("bad_url"));
-        };
         let mut params = call.params.clone();
-        // b24: transport §6 rule 15: in the body it reaches every portal, a header does not.
-        params.insert("auth".to_owned(), Value::String(credential.access.expose().to_owned()));
+        let url = match &credential.access {
+            Access::Token(token) => {
+                // b24: transport §6 rule 15: in the body it reaches every portal, a header does not.
+                params.insert("auth".to_owned(), Value::String(token.expose().to_owned()));
+                credential.endpoint.join(call.method)
+            }
+            // Nothing prints this address, see `transport`.
+            Access::Webhook(user, secret) => {
+                credential.endpoint.join(&format!("{user}/{}/{}", secret.expose(), call.method))
+            }
+        };
+        let Ok(url) = url else { return Err(Trouble::NotSent("bad_url")) };
         if let Some(file) = &call.file {
             let mut body = attach::Body::new(&params, file)?;
             let bytes = body.length();
@@ -287,10 +315,11 @@ impl Portal {
     }
 
     /// Waits for a turn. Bounded: a call that cannot go in time is refused, not executed.
-    fn turn(&self, lane: Lane, method: &'static str, writes: bool) -> Result<Turn<'_>, Failure> {
-        let refused = |class, code| failure::failure(method, writes, class, Effect::None, code);
+    fn turn(&self, lane: Lane, meter: Meter, writes: bool) -> Result<Turn<'_>, Failure> {
+        let refused =
+            |class, code| failure::failure(meter.method, writes, class, Effect::None, code);
         let mut turns = self.turns();
-        let ticket = turns.join(lane, method, self.now());
+        let ticket = turns.join(lane, meter, self.now());
         let outcome = loop {
             let verdict = turns.ask(&ticket, self.now());
             if turns.has_granted() {

@@ -23,15 +23,25 @@ const EXCHANGE: &str = "oauth.exchange";
 const REFRESH: &str = "oauth.refresh";
 /// Code of a request that was not made because its server may not see the secret.
 pub const SERVER_NOT_ALLOWED: &str = "server_not_allowed";
+/// Code of a request that was not made because no application is configured.
+pub const NO_CLIENT: &str = "no_application";
 /// Lifetime of an access token when the answer does not say (b24: transport §1.6).
 const ACCESS_LIFETIME_DEFAULT: Duration = Duration::from_secs(3600);
 
 /// The portal's local application and the servers that may know its secret.
 pub struct OAuth {
     portal: Url,
-    client_id: String,
-    client_secret: Secret,
+    client: Option<Client>,
     servers: Vec<Url>,
+}
+
+/// An application's credentials.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
 }
 
 /// What the token endpoint answered.
@@ -53,18 +63,25 @@ pub struct TokenPair {
 }
 
 impl OAuth {
-    /// An application of a portal, and the servers that may see its secret: [`server_origin`]s.
-    pub fn new(portal: Url, client_id: String, client_secret: Secret, servers: Vec<Url>) -> OAuth {
-        OAuth { portal, client_id, client_secret, servers }
+    /// An application of a portal, if there is one, and the servers that may see its secret:
+    /// [`server_origin`]s.
+    pub fn new(portal: Url, client: Option<Client>, servers: Vec<Url>) -> OAuth {
+        OAuth { portal, client, servers }
+    }
+
+    /// Whether there is an application to consent to.
+    pub fn has_client(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Where the person's browser goes (b24: transport §1.2). The redirect URI comes from the
-    /// application's card, not from here.
-    pub fn authorize_url(&self, state: &str) -> Url {
+    /// application's card, not from here. `None` without an application.
+    pub fn authorize_url(&self, state: &str) -> Option<Url> {
+        let client = self.client.as_ref()?;
         let mut url = self.portal.clone();
         url.set_path("/oauth/authorize/");
-        url.query_pairs_mut().append_pair("client_id", &self.client_id).append_pair("state", state);
-        url
+        url.query_pairs_mut().append_pair("client_id", &client.id).append_pair("state", state);
+        Some(url)
     }
 
     /// Whether a callback's `domain` is the configured portal (host, with a port if any).
@@ -119,12 +136,13 @@ impl OAuth {
     ) -> Result<TokenPair, Failure> {
         let refused =
             |code| failure::failure(method, false, Class::Certificate, Effect::None, code);
+        let client = self.client.as_ref().ok_or_else(|| refused(NO_CLIENT))?;
         let mut url = self.server(host).ok_or_else(|| refused(SERVER_NOT_ALLOWED))?.clone();
         url.set_path("/oauth/token/");
         url.query_pairs_mut()
             .append_pair("grant_type", grant)
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose())
+            .append_pair("client_id", &client.id)
+            .append_pair("client_secret", client.secret.expose())
             .append_pair(name, value.expose());
         let reply =
             transport.get(&url).map_err(|trouble| failure::of_trouble(method, false, &trouble))?;
@@ -223,6 +241,7 @@ mod tests {
     use serde_json::json;
     use url::Url;
 
+    use super::Client;
     use super::OAuth;
     use super::endpoint;
     use super::pair;
@@ -235,8 +254,10 @@ mod tests {
     fn oauth(servers: &[&str]) -> Option<OAuth> {
         let portal = Url::parse("https://acme.bitrix24.com").expect("a URL");
         let servers: Option<Vec<Url>> = servers.iter().map(|entry| server_origin(entry)).collect();
-        servers
-            .map(|servers| OAuth::new(portal, "local.1".into(), Secret::new("s".into()), servers))
+        servers.map(|servers| {
+            let client = Client { id: "local.1".into(), secret: Secret::new("s".into()) };
+            OAuth::new(portal, Some(client), servers)
+        })
     }
 
     #[test]
@@ -264,7 +285,7 @@ mod tests {
         let oauth = oauth(&["oauth.bitrix.info"]).expect("valid");
         let url = oauth.authorize_url("n0nce");
         let expected = "https://acme.bitrix24.com/oauth/authorize/?client_id=local.1&state=n0nce";
-        assert_eq!(url.as_str(), expected);
+        assert_eq!(url.expect("an address").as_str(), expected);
         assert!(oauth.is_portal("ACME.bitrix24.com") && !oauth.is_portal("evil.example"));
         let endpoint = |text| endpoint(text).expect("an endpoint");
         assert!(oauth.is_endpoint(&endpoint("http://acme.bitrix24.com/rest/")));

@@ -1,5 +1,7 @@
-//! `agents`: lists agents, creates one, prints a consent link, pauses, resumes or forgets one, and tells
-//! or changes who may talk with one. Everything goes through the control API of the running service, which owns the database.
+//! `agents`: lists agents, creates one, prints a consent link, takes a webhook, pauses, resumes or forgets
+//! one, and tells or changes who may talk with one. Everything goes through the control API of the running service, which owns the database.
+
+use std::io::Read;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -9,10 +11,14 @@ use crate::base::percent;
 use crate::cli::Invocation;
 use crate::cli::complain;
 use crate::cli::control_client::perform;
+use crate::limits;
 
 /// Flags that change a rule, and the field that each changes.
 const RULE: [(&str, &str); 2] =
     [("--departments=", "departments"), ("--denied=", "departments_denied")];
+
+/// Flag that lets a webhook of another account replace the one that an agent has.
+const REPLACE: &str = "--replace";
 
 /// The value that takes back what an agent has of its own.
 const DEFAULT: &str = "default";
@@ -21,8 +27,12 @@ const DEFAULT: &str = "default";
 pub fn run(invocation: &Invocation) -> u8 {
     let words: Vec<&str> = invocation.words.iter().map(String::as_str).collect();
     let verb = words.first().copied().unwrap_or("list");
-    let changing = RULE.iter().map(|(flag, _)| *flag).filter(|_| verb == "rule");
-    let flags: Vec<&str> = changing.chain(["--json"]).collect();
+    let own: Vec<&str> = match verb {
+        "rule" => RULE.iter().map(|(flag, _)| *flag).collect(),
+        "webhook" => vec![REPLACE],
+        _ => Vec::new(),
+    };
+    let flags: Vec<&str> = own.into_iter().chain(["--json"]).collect();
     if let Some(code) = invocation.refuse_beyond(&flags, if verb == "acl" { 3 } else { 2 }) {
         return code;
     }
@@ -30,6 +40,13 @@ pub fn run(invocation: &Invocation) -> u8 {
         [] | ["list"] => ("GET", "/v1/agents".to_owned(), None),
         ["add", name] => ("POST", "/v1/agents".to_owned(), Some(json!({ "name": name }))),
         ["consent", name] => ("POST", format!("{}/consent", path_of(name)), None),
+        ["webhook", name] => match address() {
+            Ok(url) => {
+                let body = json!({ "url": url, "replace": invocation.has(REPLACE) });
+                ("PUT", format!("{}/webhook", path_of(name)), Some(body))
+            }
+            Err(code) => return code,
+        },
         ["pause", name] => ("PATCH", path_of(name), Some(json!({ "paused": true }))),
         ["resume", name] => ("PATCH", path_of(name), Some(json!({ "paused": false }))),
         ["forget", name] => ("DELETE", path_of(name), None),
@@ -40,13 +57,23 @@ pub fn run(invocation: &Invocation) -> u8 {
         }
         _ => {
             return complain(
-                "usage: agents [list | {add | consent | pause | resume | forget} NAME | acl NAME \
-                 WHO | rule NAME [--departments own|all|IDS|default] [--denied IDS|default]] \
+                "usage: agents [list | {add | consent | pause | resume | forget} NAME | webhook NAME \
+                 [--replace] | acl NAME WHO | rule NAME [--departments own|all|IDS|default] [--denied IDS|default]] \
                  [--json]; WHO is the number of a person, or chat34 for a group",
             );
         }
     };
     perform(invocation, method, &path, body.as_ref(), |body| readable(verb, body))
+}
+
+/// The webhook's address, from stdin: on a command line other users of the machine would see it.
+fn address() -> Result<String, u8> {
+    let mut line = String::new();
+    let most = u64::try_from(limits::HTTP_SMALL_BODY_BYTES_MAX / 2).unwrap_or(u64::MAX);
+    match std::io::stdin().take(most).read_to_string(&mut line) {
+        Ok(_) => Ok(line.trim().to_owned()),
+        Err(why) => Err(complain(&format!("stdin: {why}; give the webhook's address there"))),
+    }
 }
 
 fn path_of(name: &str) -> String {
@@ -100,6 +127,7 @@ fn readable(verb: &str, body: &Value) -> String {
         "pause" | "resume" => {
             format!("{} is {}\n", text(body, "name"), text(body, "state"))
         }
+        "webhook" => format!("{} works as {}\n", text(body, "name"), text(body, "user_name")),
         "forget" => format!(
             "{} is forgotten. If BITRIX24_AGENTS names it, take it out there: else it is created \
              anew at the next start.\n",

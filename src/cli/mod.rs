@@ -48,6 +48,7 @@ const VERBS: &[Verb] = &[
         name: "agents",
         arguments: "[list | add NAME | consent NAME | acl NAME WHO] [--json]\n\
                     {pause | resume | forget} NAME [--json]\n\
+                    webhook NAME [--replace] [--json], its address on stdin\n\
                     rule NAME [--departments own|all|IDS] [--denied IDS]",
         meaning: "list agents, create, connect or end one; who may talk with it",
         run: agents::run,

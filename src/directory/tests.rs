@@ -17,6 +17,7 @@ use crate::base::secret::Secret;
 use crate::base::threads::Exits;
 use crate::bitrix::client::Portal as Rest;
 use crate::bitrix::client::RateRule;
+use crate::bitrix::oauth::Client;
 use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
@@ -95,6 +96,7 @@ impl Company {
             member: MemberId("m0".to_owned()),
             client_endpoint: format!("{}/rest/", self.portal.url()),
             oauth_host: "127.0.0.1".to_owned(),
+            webhook: false,
             access: seal("access", tokens.0),
             refresh: seal("refresh", tokens.1),
             previous_refresh: None,
@@ -115,8 +117,8 @@ impl Company {
         let transport = Transport::new(&TransportOptions::default()).expect("a client");
         let rest = Arc::new(Rest::new(transport, RateRule::Off));
         let url = Url::parse(&self.portal.url()).expect("url");
-        let secret = Secret::new(self.app.1.clone());
-        let oauth = OAuth::new(url, self.app.0.clone(), secret, Vec::new());
+        let client = Client { id: self.app.0.clone(), secret: Secret::new(self.app.1.clone()) };
+        let oauth = OAuth::new(url, Some(client), Vec::new());
         let registry = Registry::load(self.store.clone(), vault, rest, oauth).expect("loads");
         let allowed = Allowed::parse(allowed).expect("a rule");
         let rule = acl::Rule { allowed, denied: BTreeSet::new() };

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::domain::budget::Budget;
 use crate::domain::budget::Figures;
+use crate::domain::budget::Meter;
 use crate::domain::limiter::Bucket;
 use crate::domain::limiter::Rate;
 use crate::limits;
@@ -35,14 +36,14 @@ const QUEUES: usize = 3;
 pub struct Ticket {
     number: u64,
     lane: Lane,
-    method: &'static str,
+    meter: Meter,
     since: Duration,
 }
 
 /// A call that may go. Given back with [`Turns::end`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
-    method: &'static str,
+    meter: Meter,
     /// When it was granted.
     left: Duration,
 }
@@ -74,7 +75,7 @@ pub struct Standing {
     /// Calls that the portal refused as too many, since the start.
     pub refused: u64,
     /// Methods that are parked, and for how long.
-    pub parked: Vec<(&'static str, Duration)>,
+    pub parked: Vec<(Meter, Duration)>,
 }
 
 /// See the head of this file.
@@ -114,9 +115,9 @@ impl Turns {
     }
 
     /// Takes a place in a lane. The ticket is to be asked about until it is granted or refused.
-    pub fn join(&mut self, lane: Lane, method: &'static str, now: Duration) -> Ticket {
+    pub fn join(&mut self, lane: Lane, meter: Meter, now: Duration) -> Ticket {
         self.next += 1;
-        let ticket = Ticket { number: self.next, lane, method, since: now };
+        let ticket = Ticket { number: self.next, lane, meter, since: now };
         if lane != Lane::Typing {
             self.queues[lane as usize].push_back(Ticket { ..ticket });
         }
@@ -129,13 +130,13 @@ impl Turns {
         if let Some(at) = self.granted.iter().position(|(number, _)| *number == ticket.number) {
             return Verdict::Go(self.granted.swap_remove(at).1);
         }
-        let no_time = self.budget.wait(ticket.method, ticket.lane == Lane::Reply, now);
+        let no_time = self.budget.wait(ticket.meter, ticket.lane == Lane::Reply, now);
         if ticket.lane == Lane::Typing {
             let busy = self.waiting() > 0 || !self.bucket.wait(now, true).is_zero();
             return match no_time.is_zero() {
                 false => Verdict::NoTime(no_time),
                 true if busy => Verdict::NoPlace,
-                true => Verdict::Go(self.leave(ticket.method, now)),
+                true => Verdict::Go(self.leave(ticket.meter, now)),
             };
         }
         // Whoever waits for a method keeps a thread from work that could go on.
@@ -161,7 +162,7 @@ impl Turns {
     pub fn admitted(&mut self, permit: &Permit, figures: Option<Figures>, now: Duration) {
         self.bucket.admitted(permit.left);
         if let Some(figures) = figures {
-            self.budget.learn(permit.method, figures, now);
+            self.budget.learn(permit.meter, figures, now);
         }
     }
 
@@ -175,12 +176,12 @@ impl Turns {
     /// The portal refused a permitted call because its method has no time left. Returns for how
     /// long it is parked.
     pub fn park(&mut self, permit: &Permit, now: Duration) -> Duration {
-        self.budget.park(permit.method, now)
+        self.budget.park(permit.meter, now)
     }
 
     /// A permitted call is over, whatever came of it.
     pub fn end(&mut self, permit: &Permit) {
-        self.budget.end(permit.method);
+        self.budget.end(permit.meter);
     }
 
     /// Another rate, unless there is no limit.
@@ -214,15 +215,15 @@ impl Turns {
             let Some(ticket) = self.queues[queue].remove(at) else { return };
             let reply = ticket.lane == Lane::Reply;
             self.replies_in_row = if reply { self.replies_in_row.saturating_add(1) } else { 0 };
-            let permit = self.leave(ticket.method, now);
+            let permit = self.leave(ticket.meter, now);
             self.granted.push((ticket.number, permit));
         }
     }
 
-    fn leave(&mut self, method: &'static str, now: Duration) -> Permit {
+    fn leave(&mut self, meter: Meter, now: Duration) -> Permit {
         self.bucket.take();
-        self.budget.begin(method, now);
-        Permit { method, left: now }
+        self.budget.begin(meter, now);
+        Permit { meter, left: now }
     }
 
     /// Lanes in their order; but of polls and upkeep that have waited long the oldest goes first, and
@@ -231,7 +232,7 @@ impl Turns {
     fn choose(&self, now: Duration) -> Option<Chosen> {
         let first = |queue: usize| {
             let hurry = queue == Lane::Reply as usize;
-            let may = |t: &Ticket| self.budget.wait(t.method, hurry, now).is_zero();
+            let may = |t: &Ticket| self.budget.wait(t.meter, hurry, now).is_zero();
             let at = self.queues[queue].iter().position(may)?;
             Some((&self.queues[queue][at], queue, at))
         };

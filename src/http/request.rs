@@ -10,7 +10,7 @@ use std::io::Read;
 use crate::limits;
 
 /// Request methods that some route knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// GET.
     Get,
@@ -28,6 +28,22 @@ pub enum Method {
     Options,
     /// Anything else.
     Other,
+}
+
+impl Method {
+    /// As it stands in a request; empty for those that no route knows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+            Method::Other => "",
+        }
+    }
 }
 
 /// One request with its whole body.

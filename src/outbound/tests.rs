@@ -18,6 +18,7 @@ use crate::base::secret::Secret;
 use crate::base::threads::Exits;
 use crate::bitrix::client;
 use crate::bitrix::client::RateRule;
+use crate::bitrix::oauth::Client;
 use crate::bitrix::oauth::OAuth;
 use crate::bitrix::transport::Transport;
 use crate::bitrix::transport::TransportOptions;
@@ -247,6 +248,7 @@ fn registry(portal: &Portal, store: &Store, dir: &std::path::Path) -> Arc<Regist
         member: MemberId(member),
         client_endpoint: format!("{}/rest/", portal.url()),
         oauth_host: portal.oauth_host(),
+        webhook: false,
         access: seal("access", access),
         refresh: seal("refresh", refresh),
         previous_refresh: None,
@@ -258,7 +260,8 @@ fn registry(portal: &Portal, store: &Store, dir: &std::path::Path) -> Arc<Regist
     store.set_agent_state(&mira(), AgentState::Active, "", clock::now()).expect("active");
     let server = Url::parse(&format!("http://{}", portal.oauth_host())).expect("a url");
     let url = Url::parse(&portal.url()).expect("a url");
-    let oauth = OAuth::new(url, app, Secret::new(secret), vec![server]);
+    let oauth =
+        OAuth::new(url, Some(Client { id: app, secret: Secret::new(secret) }), vec![server]);
     let transport = Transport::new(&TransportOptions::default()).expect("a client");
     let rest = Arc::new(client::Portal::new(transport, RateRule::Off));
     Registry::load(store.clone(), vault, rest, oauth).expect("loads")

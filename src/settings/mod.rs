@@ -19,6 +19,7 @@ use crate::base::log::Format;
 use crate::base::secret::Secret;
 use crate::bitrix::client::RateRule;
 use crate::bitrix::oauth;
+use crate::bitrix::oauth::Client;
 use crate::bitrix::transport;
 use crate::domain::acl;
 use crate::domain::acl::Allowed;
@@ -35,15 +36,14 @@ use crate::settings::read::Source;
 use crate::settings::read::Sourced;
 use crate::vault;
 
-/// The portal's local application.
+/// The portal.
 #[derive(Clone, Debug)]
 pub struct PortalSettings {
-    /// Scheme and host of the portal.
+    /// Scheme and host.
     pub url: Url,
-    /// The application's id.
-    pub client_id: String,
-    /// The application's secret; goes to authorization servers only.
-    pub client_secret: Secret,
+    /// Its local application, whose secret goes to authorization servers only; `None` where agents
+    /// have webhooks.
+    pub client: Option<Client>,
 }
 
 /// When agents are shown as typing.
@@ -64,9 +64,9 @@ pub struct Settings {
     pub inbound_url: Url,
     /// The secret shared with the gateway.
     pub inbound_secret: Option<Secret>,
-    /// The portal; `None` until all three of its settings are there.
+    /// The portal; `None` until it is named.
     pub portal: Option<PortalSettings>,
-    /// Portal settings that are still missing, by name.
+    /// Settings of the portal and its application that are missing, by name.
     pub portal_missing: Vec<&'static str>,
     /// Authorization servers that may see the client secret.
     pub oauth_servers: Vec<Url>,
@@ -362,7 +362,8 @@ fn inbound_url(reader: &mut Reader) -> Url {
     url
 }
 
-/// The three settings of the portal's application, or the names of those still missing.
+/// The portal, its application if there is one, and the names of those settings of the two that are
+/// still missing. A portal without internet access has no application, and its agents have webhooks.
 fn portal(reader: &mut Reader) -> (Option<PortalSettings>, Vec<&'static str>) {
     let url = reader.parsed("BITRIX24_PORTAL_URL", portal_url);
     let client_id = reader.text("BITRIX24_CLIENT_ID");
@@ -373,13 +374,8 @@ fn portal(reader: &mut Reader) -> (Option<PortalSettings>, Vec<&'static str>) {
         ("BITRIX24_CLIENT_SECRET", client_secret.is_none()),
     ];
     let missing = missing.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name).collect();
-    let portal = match (url, client_id, client_secret) {
-        (Some(url), Some(client_id), Some(client_secret)) => {
-            Some(PortalSettings { url, client_id, client_secret })
-        }
-        _ => None,
-    };
-    (portal, missing)
+    let client = client_id.zip(client_secret).map(|(id, secret)| Client { id, secret });
+    (url.map(|url| PortalSettings { url, client }), missing)
 }
 
 /// Never repeats the text: people paste what they have, and that may be the address of a webhook,

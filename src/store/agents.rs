@@ -28,6 +28,8 @@ pub struct SealedIdentity {
     pub client_endpoint: String,
     /// Authorization server that issued the pair.
     pub oauth_host: String,
+    /// Whether it is a webhook, whose secret is `access`, and has no tokens.
+    pub webhook: bool,
     /// Sealed access token.
     pub access: Vec<u8>,
     /// Sealed refresh token.
@@ -57,7 +59,7 @@ pub struct AgentRow {
 }
 
 const COLUMNS: &str = "name, state, reason, cursor, user, user_name, member, client_endpoint, \
-    oauth_host, access, refresh, previous_refresh, expires_at, refreshed_at";
+    oauth_host, webhook, access, refresh, previous_refresh, expires_at, refreshed_at";
 
 impl Store {
     /// Every agent by name.
@@ -181,7 +183,7 @@ pub(super) fn update_identity(
     connection.execute(
         "UPDATE agents SET user = ?2, user_name = ?3, member = ?4, client_endpoint = ?5, \
          oauth_host = ?6, access = ?7, refresh = ?8, previous_refresh = ?9, expires_at = ?10, \
-         refreshed_at = ?11, changed_at = ?12 WHERE name = ?1",
+         refreshed_at = ?11, changed_at = ?12, webhook = ?13 WHERE name = ?1",
         rusqlite::params![
             name.as_str(),
             identity.user.0,
@@ -195,6 +197,7 @@ pub(super) fn update_identity(
             identity.expires_at.0,
             identity.refreshed_at.0,
             now.0,
+            identity.webhook,
         ],
     )?;
     Ok(())
@@ -213,6 +216,7 @@ fn agent(row: &Row<'_>) -> Result<AgentRow> {
             member: MemberId(row.get("member")?),
             client_endpoint: row.get("client_endpoint")?,
             oauth_host: row.get("oauth_host")?,
+            webhook: row.get("webhook")?,
             access: row.get("access")?,
             refresh: row.get("refresh")?,
             previous_refresh: row.get("previous_refresh")?,

@@ -98,24 +98,27 @@ impl Store {
     /// Uses a ticket up and makes the identity its agent's, which is active from then on unless it is
     /// paused: all of it or nothing. Where it read counts for one account only, so with another it
     /// begins anew; its queue and history stay. `false` when the ticket was used already or is over.
+    /// Without a ticket an operator gave the identity.
     ///
     /// # Errors
     /// [`crate::store::Error::Conflict`] when another agent has this user's identity.
     pub fn put_consent(
         &self,
-        ticket: Hash,
+        ticket: Option<Hash>,
         agent: &AgentName,
         identity: SealedIdentity,
         now: UnixMs,
     ) -> Result<bool> {
         let agent = agent.clone();
         self.write(move |connection| {
-            let used = connection.execute(
-                "UPDATE tickets SET used = 1 WHERE hash = ?1 AND used = 0 AND expires_at > ?2",
-                (ticket, now.0),
-            )?;
-            if used == 0 {
-                return Ok(false);
+            if let Some(ticket) = ticket {
+                let used = connection.execute(
+                    "UPDATE tickets SET used = 1 WHERE hash = ?1 AND used = 0 AND expires_at > ?2",
+                    (ticket, now.0),
+                )?;
+                if used == 0 {
+                    return Ok(false);
+                }
             }
             let another = connection.execute(
                 "UPDATE agents SET cursor = 0, caught_up = NULL, caught_up_at = NULL \

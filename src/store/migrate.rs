@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_start.sql"),
     include_str!("schema/0002_steps.sql"),
     include_str!("schema/0003_inbound.sql"),
+    include_str!("schema/0004_identities.sql"),
 ];
 
 /// Applies what is missing.

@@ -90,6 +90,7 @@ fn identity(user: i64) -> SealedIdentity {
         member: MemberId("0f1e".into()),
         client_endpoint: "https://acme.bitrix24.com/rest/".into(),
         oauth_host: "oauth.bitrix.info".into(),
+        webhook: false,
         access: vec![1],
         refresh: vec![2],
         previous_refresh: Some(vec![3]),
@@ -198,10 +199,10 @@ fn tickets_and_states_are_used_once_and_end() {
     assert_eq!(store.take_state(state, NOW).expect("first"), Some((ticket, mira())));
     assert_eq!(store.take_state(state, NOW).expect("second"), None);
     store.put_state(state, ticket, end).expect("another");
-    assert_eq!(store.put_consent(ticket, &mira(), identity(57), NOW), Ok(true));
+    assert_eq!(store.put_consent(Some(ticket), &mira(), identity(57), NOW), Ok(true));
     let agent = store.agent(&mira()).expect("reads").expect("is there");
     assert_eq!((agent.state, agent.identity), (AgentState::Active, Some(identity(57))));
-    assert_eq!(store.put_consent(ticket, &mira(), identity(58), NOW), Ok(false), "used");
+    assert_eq!(store.put_consent(Some(ticket), &mira(), identity(58), NOW), Ok(false), "used");
     let agent = store.agent(&mira()).expect("reads").expect("is there");
     assert_eq!(agent.identity, Some(identity(57)));
     assert_eq!(store.ticket(ticket, NOW).expect("reads"), None);
@@ -219,7 +220,7 @@ fn a_consent_that_cannot_be_stored_leaves_the_ticket_unused() {
     }
     store.put_identity(&mira(), identity(57), NOW).expect("first");
     store.put_ticket([1; 32], &other, UnixMs(NOW.0 + 1000), NOW).expect("ticket");
-    let refused = store.put_consent([1; 32], &other, identity(57), NOW);
+    let refused = store.put_consent(Some([1; 32]), &other, identity(57), NOW);
     assert_eq!(refused, Err(Error::Conflict));
     assert_eq!(store.ticket([1; 32], NOW).expect("reads"), Some(other.clone()));
     let agent = store.agent(&other).expect("reads").expect("is there");
@@ -528,7 +529,7 @@ fn a_newer_or_damaged_file_is_refused_untouched() {
     file.pragma_update(None, "user_version", 99).expect("pretends");
     drop(file);
     let before = fs::read(&path).expect("reads");
-    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 3 }));
+    assert_eq!(open(&dir.0).err(), Some(Error::NewerSchema { found: 99, known: 4 }));
     assert_eq!(fs::read(&path).expect("reads"), before);
     fs::write(&path, b"this is no database at all, whatever its name says").expect("damages");
     assert_eq!(open(&dir.0).err(), Some(Error::Corrupt));

@@ -33,3 +33,4 @@ mod tidy;
 mod vendor;
 mod verbs;
 mod watchdog;
+mod webhooks;

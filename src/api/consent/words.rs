@@ -5,7 +5,7 @@ use crate::agents::consent::Refusal;
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub(in crate::api) enum Language {
     English,
     Russian,
 }
@@ -133,7 +133,7 @@ const RUSSIAN: Words = Words {
 };
 
 /// Why it was refused and what to do, for a person.
-pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
+pub(in crate::api) fn refusal(refusal: &Refusal, language: Language) -> String {
     let (english, russian) = match refusal {
         Refusal::NotConfigured => (
             "The connector has no portal yet: an operator sets it up and restarts it.".to_owned(),
@@ -207,6 +207,10 @@ pub(super) fn refusal(refusal: &Refusal, language: Language) -> String {
             "Тем временем кто-то подключил агента как другого пользователя. Попросите новую \
              ссылку и посмотрите, кто подключён."
                 .to_owned(),
+        ),
+        Refusal::Occupied(person) => (
+            format!("The agent works as {person}: say that this is to be replaced."),
+            format!("Агент работает как {person}: подтвердите, что это нужно заменить."),
         ),
         Refusal::ScopesMissing(scopes) => (
             format!(

@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json::json;
 use url::Url;
 
+use super::Access;
 use super::Call;
 use super::Credential;
 use super::Lane;
@@ -73,7 +74,10 @@ fn canned(answers: Vec<(u16, Value)>) -> Canned {
 
 impl Canned {
     fn credential(&self) -> Credential {
-        Credential { endpoint: self.endpoint.clone(), access: Secret::new("t0ken".into()) }
+        Credential {
+            endpoint: self.endpoint.clone(),
+            access: Access::Token(Secret::new("t0ken".into())),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::Turns;
 use super::Verdict;
 use crate::base::clock::UnixMs;
 use crate::domain::budget::Figures;
+use crate::domain::budget::Meter;
 use crate::domain::limiter::Rate;
 use crate::limits;
 use crate::sim::call::Client;
@@ -24,6 +25,12 @@ const STEP: u64 = 20;
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The portal's limit of a method's time, as its source has it.
 const TIME: Duration = Duration::from_secs(420);
+
+const M: Meter = Meter { method: "m", webhook: None };
+
+fn meter(method: &'static str) -> Meter {
+    Meter { method, webhook: None }
+}
 
 fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
@@ -159,7 +166,7 @@ impl Scene {
         if let Caller::Rests(until) = self.callers[caller]
             && until.max(self.quiet_until) <= self.now
         {
-            let ticket = self.turns.join(wish.lane, wish.method, now);
+            let ticket = self.turns.join(wish.lane, meter(wish.method), now);
             self.callers[caller] = Caller::Waits(ticket, self.now, self.now);
         }
         let Caller::Waits(ticket, since, until) = &mut self.callers[caller] else { return };
@@ -484,7 +491,7 @@ fn lanes_go_in_order_and_within_one_first_come_first_served() {
     let mut turns = Turns::new(Some(Rate::STANDARD), Duration::ZERO);
     let at = |ms| Duration::from_millis(ms);
     let lanes = [Lane::Upkeep, Lane::Poll, Lane::Reply, Lane::Poll, Lane::Reply, Lane::Upkeep];
-    let tickets = lanes.map(|lane| turns.join(lane, "m", at(0)));
+    let tickets = lanes.map(|lane| turns.join(lane, M, at(0)));
     let mut order = Vec::new();
     for ms in (0..4500).step_by(10) {
         for (number, ticket) in tickets.iter().enumerate().rev() {
@@ -502,10 +509,10 @@ fn lanes_go_in_order_and_within_one_first_come_first_served() {
 #[test]
 fn typing_never_waits_and_goes_before_nobody() {
     let mut turns = Turns::new(Some(Rate::STANDARD), Duration::ZERO);
-    let typing = turns.join(Lane::Typing, "t", Duration::ZERO);
+    let typing = turns.join(Lane::Typing, meter("t"), Duration::ZERO);
     assert_eq!(turns.ask(&typing, Duration::ZERO), Verdict::NoPlace);
     let later = Duration::from_secs(60);
-    let typing = turns.join(Lane::Typing, "t", later);
+    let typing = turns.join(Lane::Typing, meter("t"), later);
     assert!(matches!(turns.ask(&typing, later), Verdict::Go(_)));
     assert_eq!(turns.standing(later).waiting, 0);
 }
@@ -513,26 +520,26 @@ fn typing_never_waits_and_goes_before_nobody() {
 #[test]
 fn a_wait_ends_and_leaves_no_ticket_behind() {
     let mut turns = Turns::new(Some(Rate::STANDARD), Duration::ZERO);
-    let first = turns.join(Lane::Poll, "m", Duration::ZERO);
+    let first = turns.join(Lane::Poll, M, Duration::ZERO);
     let Verdict::Go(permit) = turns.ask(&first, Duration::from_secs(1)) else {
         panic!("there was a place")
     };
     for second in 1..30 {
         // Each time another program was there first.
         let now = Duration::from_secs(second * 60);
-        let probe = Permit { method: "m", left: now };
+        let probe = Permit { meter: M, left: now };
         turns.refused(&probe, now, 0);
     }
     let now = Duration::from_secs(29 * 60);
-    let ticket = turns.join(Lane::Reply, "m", now);
+    let ticket = turns.join(Lane::Reply, M, now);
     assert!(matches!(turns.ask(&ticket, now), Verdict::Wait(_)));
     let end = now + limits::LIMITER_WAIT_MAX - Duration::from_millis(1);
     assert!(matches!(turns.ask(&ticket, end), Verdict::Wait(_)));
     turns.park(&permit, end);
     assert!(matches!(turns.ask(&ticket, end), Verdict::NoTime(_)), "parked while it waited");
     assert_eq!(turns.standing(end).waiting, 0);
-    let ticket = turns.join(Lane::Reply, "other", now);
-    let probe = Permit { method: "m", left: end };
+    let ticket = turns.join(Lane::Reply, meter("other"), now);
+    let probe = Permit { meter: M, left: end };
     turns.refused(&probe, end, 0);
     assert_eq!(turns.ask(&ticket, now + limits::LIMITER_WAIT_MAX), Verdict::NoPlace);
     assert_eq!(turns.standing(end).waiting, 0);

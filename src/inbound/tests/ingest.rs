@@ -7,7 +7,6 @@ use std::time::Instant;
 use serde_json::json;
 use url::Url;
 
-use crate::base::secret::Secret;
 use crate::bitrix::oauth::OAuth;
 use crate::bitrix::wire::dialog;
 use crate::bitrix::wire::dialog::DialogMessage;
@@ -107,7 +106,7 @@ fn intake(desk: &Desk) -> Intake {
 
 pub fn intake_with(desk: &Desk, groups: GroupPolicy, prefix: SenderPrefix) -> Intake {
     let nobody = Url::parse("http://127.0.0.1:1").expect("a URL");
-    let oauth = OAuth::new(nobody, String::new(), Secret::new(String::new()), Vec::new());
+    let oauth = OAuth::new(nobody, None, Vec::new());
     let registry = desk.registry(oauth);
     Intake {
         ingest: Ingest::new(desk.store.clone(), groups, prefix),

@@ -14,6 +14,7 @@ use url::Url;
 use crate::agents::registry::Registry;
 use crate::base::secret::Secret;
 use crate::base::threads::Exits;
+use crate::bitrix::oauth::Client;
 use crate::bitrix::oauth::OAuth;
 use crate::domain::agent::AgentState;
 use crate::domain::filter::GroupPolicy;
@@ -96,8 +97,8 @@ impl Scene {
     fn registry(&self) -> Arc<Registry> {
         let url = Url::parse(&self.portal.url()).expect("url");
         let server = Url::parse(&format!("http://{}", self.portal.oauth_host())).expect("url");
-        let secret = Secret::new(self.secret.clone());
-        let oauth = OAuth::new(url, self.app.clone(), secret, vec![server]);
+        let client = Client { id: self.app.clone(), secret: Secret::new(self.secret.clone()) };
+        let oauth = OAuth::new(url, Some(client), vec![server]);
         self.desk.registry(oauth)
     }
 

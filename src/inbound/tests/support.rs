@@ -171,6 +171,7 @@ fn identity(user: i64) -> SealedIdentity {
         member: MemberId("m0".to_owned()),
         client_endpoint: "http://127.0.0.1:1/rest/".to_owned(),
         oauth_host: "127.0.0.1".to_owned(),
+        webhook: false,
         access: vec![1],
         refresh: vec![2],
         previous_refresh: None,

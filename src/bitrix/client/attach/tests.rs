@@ -26,6 +26,7 @@ use super::split;
 use crate::base::crypto;
 use crate::base::json;
 use crate::base::secret::Secret;
+use crate::bitrix::client::Access;
 use crate::bitrix::client::Attached;
 use crate::bitrix::client::Call;
 use crate::bitrix::client::Credential;
@@ -96,7 +97,7 @@ fn portal_that<T: Send + 'static>(
         let _ = told.send(act(head, reader));
     });
     let endpoint = Url::parse(&format!("http://127.0.0.1:{port}/rest/")).expect("a URL");
-    (Credential { endpoint, access: Secret::new("t0ken".into()) }, hear)
+    (Credential { endpoint, access: Access::Token(Secret::new("t0ken".into())) }, hear)
 }
 
 fn length(head: &[String]) -> usize {
@@ -178,7 +179,7 @@ fn a_file_that_is_not_what_it_was_is_never_begun() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let endpoint = Url::parse(&format!("http://127.0.0.1:{port}/rest/")).expect("a URL");
-    let credential = Credential { endpoint, access: Secret::new("t0ken".into()) };
+    let credential = Credential { endpoint, access: Access::Token(Secret::new("t0ken".into())) };
     let file = Fixture::new(b"hello");
     let gone = Attached { path: "/no/such/file".into(), ..file.attached(5) };
     let twice = json!({"content": MARKER, "name": MARKER});
