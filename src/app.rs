@@ -6,6 +6,7 @@
 //! in flight finish, then close and join; the store last, with a checkpoint.
 
 mod build;
+pub mod rekey;
 mod watchdog;
 
 use std::time::Instant;

@@ -239,6 +239,8 @@ pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Unfinished deliveries that one request to forget an agent drops at most: each is a commit, and the
 /// caller waits. More take another request.
 pub const FORGET_DELIVERIES_MAX: usize = 1_000;
+/// What is read of a master key's text: base64 of 32 bytes is 44 characters.
+pub const KEY_TEXT_BYTES_MAX: u64 = 1024;
 /// Hints of agents that work again which may wait for the delivery schedule: more agents than any
 /// portal here has.
 pub const MENDINGS_MAX: usize = 256;

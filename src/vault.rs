@@ -20,6 +20,8 @@ use crate::base::secret::Secret;
 
 /// Name of a generated key file, and of the systemd credential.
 pub const KEY_FILE: &str = "master.key";
+/// The key that is to be next, beside the key file, while everything is sealed anew.
+const NEXT_FILE: &str = "master.key.next";
 /// Where a configured key came from.
 const SETTING: &str = "BITRIX24_MASTER_KEY";
 /// Context and text of the value that proves the key.
@@ -107,8 +109,39 @@ impl Vault {
             Some(text) => Vault::from_text(text, SETTING.to_owned())?,
             None => Vault::from_file(state_dir, credentials_dir)?,
         };
-        vault.prove(check_value)?;
-        Ok(vault)
+        let wrong = match vault.prove(check_value) {
+            Ok(()) => return Ok(vault),
+            Err(wrong) => wrong,
+        };
+        // A change of key that was cut after everything was sealed anew is finished here.
+        let own = is_generated(configured, credentials_dir);
+        let next = state_dir.join(NEXT_FILE);
+        if !own || !next.exists() {
+            return Err(wrong);
+        }
+        let text = read_private(&next).map_err(VaultError::File)?;
+        let next = Vault::from_text(&text, next.display().to_string())?;
+        if next.prove(check_value).is_err() {
+            return Err(wrong);
+        }
+        adopt_next(state_dir)?;
+        Ok(next)
+    }
+
+    /// The key that everything is to be sealed under next: `given`, or a new one beside the key file,
+    /// which [`adopt_next`] makes the key once that is done.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn next(state_dir: &Path, given: Option<&Secret>) -> Result<Vault, VaultError> {
+        if let Some(text) = given {
+            return Vault::from_text(text, "the new key".to_owned());
+        }
+        let path = state_dir.join(NEXT_FILE);
+        // What is left of a change that was cut before anything was sealed anew was never used.
+        generate(&path)?;
+        let text = read_private(&path).map_err(VaultError::File)?;
+        Vault::from_text(&text, path.display().to_string())
     }
 
     /// The credential if there is one, else the file in the state directory.
@@ -162,6 +195,21 @@ impl Vault {
             crypto::open(&self.key, context.as_bytes(), sealed).ok_or(VaultError::Sealed)?;
         String::from_utf8(plain).map(Secret::new).map_err(|_| VaultError::Sealed)
     }
+}
+
+/// Whether the key is a file that we made, and not the operator's matter.
+pub fn is_generated(configured: Option<&Secret>, credentials_dir: Option<&Path>) -> bool {
+    configured.is_none() && credential(credentials_dir).is_none()
+}
+
+/// Makes the next key the key.
+///
+/// # Errors
+/// [`VaultError::File`]; the next start does it then.
+pub fn adopt_next(state_dir: &Path) -> Result<(), VaultError> {
+    let (next, key) = (state_dir.join(NEXT_FILE), state_dir.join(KEY_FILE));
+    let adopted = fs::rename(&next, &key).and_then(|()| fs::File::open(state_dir)?.sync_all());
+    adopted.map_err(|why| VaultError::File(format!("{}: {why}", next.display())))
 }
 
 /// Whether a text is one of a key.

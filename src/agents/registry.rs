@@ -20,6 +20,7 @@ use crate::agents::chain::Identity;
 use crate::agents::chain::Turn;
 use crate::agents::refresh;
 use crate::agents::remedy;
+use crate::agents::sealed;
 use crate::base::clock;
 use crate::base::clock::UnixMs;
 use crate::base::secret::Secret;
@@ -27,7 +28,6 @@ use crate::bitrix::client::Call;
 use crate::bitrix::client::Portal;
 use crate::bitrix::failure;
 use crate::bitrix::methods;
-use crate::bitrix::oauth;
 use crate::bitrix::oauth::OAuth;
 use crate::domain::agent::AgentState;
 use crate::domain::agent::Event;
@@ -41,10 +41,8 @@ use crate::domain::turns::Standing;
 use crate::limits;
 use crate::store;
 use crate::store::Store;
-use crate::store::agents::AgentRow;
 use crate::store::agents::SealedIdentity;
 use crate::vault::Vault;
-use crate::vault::VaultError;
 
 /// Reason of an agent whose stored tokens do not open.
 const DAMAGED: &str = "the stored tokens are damaged: open a new consent link";
@@ -77,7 +75,7 @@ impl Registry {
     ) -> Result<Arc<Registry>, store::Error> {
         let mut agents = BTreeMap::new();
         for mut row in store.agents()? {
-            let identity = open_identity(&vault, &row).or_else(|why| {
+            let identity = sealed::open(&vault, &row).or_else(|why| {
                 log::error!("identity_not_opened agent={} reason={why}", row.name);
                 (row.state, row.reason) = (AgentState::Revoked, DAMAGED.to_owned());
                 store.set_agent_state(&row.name, row.state, &row.reason, clock::now())?;
@@ -442,28 +440,8 @@ impl Registry {
         identity: Identity,
         store: impl FnOnce(SealedIdentity) -> Result<(), E>,
     ) -> Result<Identity, E> {
-        let sealed = |identity: &Identity| self.seal(&agent.name, identity);
+        let sealed = |identity: &Identity| sealed::seal(&self.vault, &agent.name, identity);
         agent.chain.replace(instead_of, identity, |identity| store(sealed(identity)))
-    }
-
-    fn seal(&self, name: &AgentName, identity: &Identity) -> SealedIdentity {
-        let seal = |what, secret| self.vault.seal(&context(name, what), secret);
-        SealedIdentity {
-            user: identity.user,
-            user_name: identity.user_name.clone(),
-            member: identity.member.clone(),
-            client_endpoint: identity.endpoint.to_string(),
-            oauth_host: identity.oauth_host.clone(),
-            webhook: identity.webhook,
-            access: seal("access", &identity.access),
-            refresh: seal("refresh", &identity.refresh),
-            previous_refresh: identity
-                .previous_refresh
-                .as_ref()
-                .map(|secret| seal("previous_refresh", secret)),
-            expires_at: identity.expires_at,
-            refreshed_at: identity.refreshed_at,
-        }
     }
 
     /// Tells everyone who listens that some agent changed.
@@ -495,29 +473,4 @@ fn lacking_reason(class: Class, method: &str) -> String {
         }
         _ => format!("the portal does not have {method}: update its messenger"),
     }
-}
-
-/// What a sealed value belongs to; part of what is authenticated.
-fn context(name: &AgentName, what: &str) -> String {
-    format!("agents/{name}/{what}")
-}
-
-fn open_identity(vault: &Vault, row: &AgentRow) -> Result<Option<Identity>, VaultError> {
-    let Some(sealed) = &row.identity else { return Ok(None) };
-    let open = |what, sealed: &[u8]| vault.open_sealed(&context(&row.name, what), sealed);
-    let previous = sealed.previous_refresh.as_ref();
-    Ok(Some(Identity {
-        user: sealed.user,
-        user_name: sealed.user_name.clone(),
-        member: sealed.member.clone(),
-        endpoint: oauth::endpoint(&sealed.client_endpoint).ok_or(VaultError::Sealed)?,
-        oauth_host: sealed.oauth_host.clone(),
-        webhook: sealed.webhook,
-        access: open("access", &sealed.access)?,
-        refresh: open("refresh", &sealed.refresh)?,
-        // Only a way back, so nothing is lost with it.
-        previous_refresh: previous.and_then(|sealed| open("previous_refresh", sealed).ok()),
-        expires_at: sealed.expires_at,
-        refreshed_at: sealed.refreshed_at,
-    }))
 }

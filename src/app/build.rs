@@ -58,9 +58,9 @@ use crate::vault;
 use crate::vault::Vault;
 
 /// Fact in the database that proves the master key.
-const KEY_CHECK: &str = "master_key_check";
+pub(super) const KEY_CHECK: &str = "master_key_check";
 /// Where systemd puts credentials.
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+pub(super) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Everything that runs.
 pub(super) struct Running {
@@ -384,14 +384,14 @@ fn generated(path: &Path) -> Result<Secret, Ended> {
 }
 
 /// Why the database cannot be used, with the file unless the reason names it already.
-fn not_opened(state_dir: &Path, why: &store::Error) -> String {
+pub(super) fn not_opened(state_dir: &Path, why: &store::Error) -> String {
     match why {
         store::Error::InUse(_) | store::Error::Other(_) => why.to_string(),
         _ => format!("{}: {why}", state_dir.join(store::DATABASE_FILE).display()),
     }
 }
 
-fn failed(why: store::Error) -> Ended {
+pub(super) fn failed(why: store::Error) -> Ended {
     Ended::Failed(why.to_string())
 }
 

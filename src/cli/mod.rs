@@ -8,6 +8,7 @@ mod control_client;
 mod deliveries;
 mod inbound;
 mod render;
+mod rotate_key;
 mod run;
 mod settings;
 mod steering;
@@ -99,6 +100,12 @@ const VERBS: &[Verb] = &[
         arguments: "[--short | crowd ADDRESS]",
         meaning: "measure this build against the model portal",
         run: bench::run,
+    },
+    Verb {
+        name: "rotate-key",
+        arguments: "",
+        meaning: "another master key, while the service is stopped",
+        run: rotate_key::run,
     },
     Verb { name: "version", arguments: "", meaning: "print the version", run: version },
 ];

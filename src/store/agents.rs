@@ -14,6 +14,7 @@ use crate::domain::ids::UserId;
 use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
+use crate::store::put_meta;
 
 /// An identity as it lies in the database: whom the agent acts as, and its sealed token pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +131,24 @@ impl Store {
     ) -> Result<()> {
         let name = name.clone();
         self.write(move |connection| update_identity(connection, &name, &identity, now))
+    }
+
+    /// Stores identities and a fact about all of them (see [`Store::set_meta`]) in one piece.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing changed then.
+    pub fn put_identities(
+        &self,
+        identities: Vec<(AgentName, SealedIdentity)>,
+        (key, value): (&'static str, Vec<u8>),
+        now: UnixMs,
+    ) -> Result<()> {
+        self.write(move |connection| {
+            for (name, identity) in &identities {
+                update_identity(connection, name, identity, now)?;
+            }
+            put_meta(connection, key, &value)
+        })
     }
 
     /// Forgets an agent with its identity, its outbox and where it read; deliveries stay.

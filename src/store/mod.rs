@@ -99,6 +99,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+fn put_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<()> {
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )?;
+    Ok(())
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         use rusqlite::ErrorCode;
@@ -186,14 +195,7 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub fn set_meta(&self, key: &'static str, value: Vec<u8>) -> Result<()> {
-        self.write(move |connection| {
-            connection.execute(
-                "INSERT INTO meta (key, value) VALUES (?1, ?2) \
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (key, &value),
-            )?;
-            Ok(())
-        })
+        self.write(move |connection| put_meta(connection, key, &value))
     }
 
     /// Runs a change on the writer thread and returns once it is durable.

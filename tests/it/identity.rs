@@ -2,13 +2,9 @@
 //! that moves, closes or takes rights away, and what lies on the disk meanwhile.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
-use std::time::Instant;
 
 use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::HookPoint;
@@ -25,12 +21,9 @@ use aihummer_bitrix24::sim::stage::SECRET;
 use aihummer_bitrix24::sim::switches::Mode;
 use aihummer_bitrix24::sim::switches::RateLimit;
 use aihummer_bitrix24::sim::switches::Rotation;
-use serde_json::Value;
 use serde_json::json;
 
-use crate::support::PATIENCE;
 use crate::support::eventually;
-use crate::support::scene::BINARY;
 use crate::support::scene::Scene;
 
 /// Longer than an access token lives (b24: transport §1.6).
@@ -500,94 +493,4 @@ fn no_secret_reaches_the_log_or_lies_open_in_the_database() {
             assert!(!found, "{secret:?} is in {name}");
         }
     }
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
-}
-
-/// The executable started under another umask.
-fn under_umask(scene: &Scene, umask: &str) -> std::path::PathBuf {
-    let script = scene.dir().join(format!("under-{umask}"));
-    let text = format!("#!/bin/sh\numask {umask}\nexec '{BINARY}' \"$@\"\n");
-    std::fs::write(&script, text).expect("a script");
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    script
-}
-
-#[test]
-fn files_are_private_whatever_the_umask() {
-    for umask in ["000", "022", "277", "777"] {
-        let mut scene = Scene::new();
-        scene.unset("BITRIX24_CONTROL_SECRET");
-        let script = under_umask(&scene, umask);
-        let connector = scene.start_as(&script);
-        let dir = scene.state_dir();
-        assert_eq!(mode(&dir), 0o700, "umask {umask}");
-        for entry in std::fs::read_dir(&dir).expect("readable") {
-            let path = entry.expect("readable").path();
-            let wanted = if path.is_dir() { 0o700 } else { 0o600 };
-            assert_eq!(mode(&path), wanted, "{} under umask {umask}", path.display());
-        }
-        for name in ["master.key", "control.secret", "connector.sqlite3"] {
-            assert!(dir.join(name).exists(), "{name}");
-        }
-        drop(connector);
-    }
-}
-
-/// Runs the connector, which is expected to end at once; exit code and what it said.
-fn run_to_end(scene: &Scene) -> (Option<i32>, String) {
-    let path = scene.dir().join("told");
-    let told = std::fs::File::create(&path).expect("a file");
-    let mut child = Command::new(BINARY)
-        .arg("run")
-        .env_clear()
-        .envs(scene.settings())
-        .stdout(Stdio::null())
-        .stderr(told)
-        .spawn()
-        .expect("it runs");
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && child.try_wait().expect("its state").is_none() {
-        std::thread::sleep(Duration::from_millis(3));
-    }
-    // Fails only when it has ended, as it should.
-    let _ = child.kill();
-    let status = child.wait().expect("its end");
-    (status.code(), std::fs::read_to_string(&path).expect("what it said"))
-}
-
-#[test]
-fn keys_that_others_can_read_are_refused_with_a_remedy() {
-    for name in ["master.key", "control.secret"] {
-        let mut scene = Scene::new();
-        scene.unset("BITRIX24_CONTROL_SECRET");
-        drop(scene.start());
-        let path = scene.state_dir().join(name);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("opened");
-        let (code, told) = run_to_end(&scene);
-        assert_eq!(code, Some(2), "{told}");
-        assert!(told.contains(&format!("chmod 600 {}", path.display())), "{told}");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("closed");
-        drop(scene.start());
-    }
-}
-
-#[test]
-fn a_state_directory_that_others_can_write_is_refused_and_files_are_closed() {
-    let scene = Scene::new();
-    drop(scene.start());
-    let (dir, file) = (scene.state_dir(), scene.state_dir().join("connector.sqlite3"));
-    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).expect("opened");
-    let (code, told) = run_to_end(&scene);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(&format!("chmod 700 {}", dir.display())), "{told}");
-    // As systemd makes it by default: readable, which the files' own modes answer.
-    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).expect("readable");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("opened");
-    let connector = scene.start();
-    assert_eq!(mode(&file), 0o600);
-    let status: Value = connector.status().expect("an answer");
-    assert_eq!(status["agents"][0]["name"], "helper");
 }

@@ -23,6 +23,7 @@ mod errors;
 mod identity;
 mod inbound_desk;
 mod inbound_storm;
+mod keys;
 mod many_agents;
 mod outbound;
 mod presence;

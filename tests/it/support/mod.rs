@@ -6,6 +6,7 @@ pub mod scene;
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
@@ -44,16 +45,28 @@ pub struct Run {
 /// Runs the executable in `dir` with these arguments, and these variables as its whole environment,
 /// to its end.
 pub fn run<V: AsRef<OsStr>>(dir: &std::path::Path, args: &[&str], env: &[(&str, V)]) -> Run {
+    run_fed(dir, args, env, "")
+}
+
+/// The same with something on stdin, which is short.
+pub fn run_fed<V: AsRef<OsStr>>(
+    dir: &std::path::Path,
+    args: &[&str],
+    env: &[(&str, V)],
+    input: &str,
+) -> Run {
     let mut child = Command::new(scene::BINARY)
         .args(args)
         .current_dir(dir)
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the executable starts");
+    // Fails only for one that ended without reading it. Dropping it ends the input.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     let deadline = Instant::now() + PATIENCE;
     let mut ended = child.try_wait().expect("a child");
     while ended.is_none() && Instant::now() < deadline {

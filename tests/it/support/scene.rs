@@ -14,7 +14,7 @@ use aihummer_bitrix24::sim::stage::Stage;
 use crate::support::Run;
 use crate::support::TempDir;
 use crate::support::eventually;
-use crate::support::run;
+use crate::support::run_fed;
 
 /// The executable under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_aihummer-bitrix24");
@@ -58,7 +58,17 @@ impl Scene {
 
     /// Runs the connector with settings that it refuses, to its end.
     pub fn refused(&self) -> Run {
-        self.run_with(&["run"], &self.settings())
+        self.run_alone(&["run"])
+    }
+
+    /// Runs a verb while no connector runs.
+    pub fn run_alone(&self, arguments: &[&str]) -> Run {
+        self.run_alone_with(arguments, "")
+    }
+
+    /// The same with something on stdin.
+    pub fn run_alone_with(&self, arguments: &[&str], input: &str) -> Run {
+        self.run_with(arguments, &self.settings(), input)
     }
 
     /// Runs a verb beside a connector that runs.
@@ -67,13 +77,13 @@ impl Scene {
         let address = connector.origin("control").replace("http://", "");
         settings.retain(|(name, _)| name != "BITRIX24_CONTROL_ADDR");
         settings.push(("BITRIX24_CONTROL_ADDR".to_owned(), address));
-        self.run_with(arguments, &settings)
+        self.run_with(arguments, &settings, "")
     }
 
-    fn run_with(&self, arguments: &[&str], settings: &[(String, String)]) -> Run {
+    fn run_with(&self, arguments: &[&str], settings: &[(String, String)], input: &str) -> Run {
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        run(self.dir(), arguments, &settings)
+        run_fed(self.dir(), arguments, &settings, input)
     }
 
     /// Starts the connector, connects `helper` as Mira, and waits until the portal writes events
