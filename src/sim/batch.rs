@@ -66,7 +66,7 @@ pub fn run(world: &mut World, actor: &Actor, token: &str, params: &Params) -> Re
         ("result_next", Php::Map(maps.next)),
         ("result_time", Php::Map(maps.time)),
     ]);
-    Reply { result, next: None, total: None, file: None }
+    Reply { result, ..Reply::from(Value::Null) }
 }
 
 fn keep(world: &World, maps: &mut Maps, key: &str, done: rest::Done) {

@@ -46,6 +46,8 @@ pub struct Reply {
     pub total: Option<i64>,
     /// Bytes to answer instead of an envelope (file downloads).
     pub file: Option<FileBody>,
+    /// For the history: messages that the answer tells of as new.
+    pub told: Vec<u64>,
 }
 
 /// A file as an HTTP answer.
@@ -62,7 +64,7 @@ pub struct FileBody {
 impl Reply {
     /// A page of a list.
     pub fn page(list: Vec<Value>, next: Option<i64>, total: Option<i64>) -> Reply {
-        Reply { result: Php::Value(Value::Array(list)), next, total, file: None }
+        Reply { next, total, ..Reply::from(Value::Array(list)) }
     }
 
     /// A file instead of JSON.
@@ -74,7 +76,7 @@ impl Reply {
 
 impl From<Value> for Reply {
     fn from(result: Value) -> Reply {
-        Reply { result: Php::Value(result), next: None, total: None, file: None }
+        Reply { result: Php::Value(result), next: None, total: None, file: None, told: Vec::new() }
     }
 }
 

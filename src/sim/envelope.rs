@@ -100,6 +100,7 @@ pub fn success(world: &World, client: &Client, reply: Reply, timing: &Timing) ->
             ..with_headers(world, Some(client), HttpReply::json(200, body))
         };
     }
+    let told = reply.told.clone();
     let lifted = lift(reply);
     let mut entries = vec![("result".to_owned(), lifted.result)];
     if let Some(next) = lifted.next {
@@ -110,7 +111,7 @@ pub fn success(world: &World, client: &Client, reply: Reply, timing: &Timing) ->
     }
     entries.push(("time".to_owned(), time_block(world, timing)));
     let body = php::encode(&Php::Map(entries), escape);
-    with_headers(world, Some(client), HttpReply::json(200, body))
+    HttpReply { told, ..with_headers(world, Some(client), HttpReply::json(200, body)) }
 }
 
 /// The keys of a result that is an error in disguise: both `error` and `error_description` filled.

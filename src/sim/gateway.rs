@@ -62,6 +62,15 @@ pub struct Inbound {
     pub key: String,
     /// The whole body.
     pub body: Value,
+    /// When the request was there, by the machine's clock.
+    pub came: Instant,
+}
+
+impl Inbound {
+    /// The portal's number of the message, as the key has it behind portal and agent.
+    pub fn message(&self) -> Option<u64> {
+        self.key.rsplit_once('-')?.1.parse().ok()
+    }
 }
 
 /// What became of a delivery of the scripted agent.
@@ -151,6 +160,11 @@ impl Gateway {
     /// Accepted inbound messages in order of arrival, repeats included.
     pub fn inbound(&self) -> Vec<Inbound> {
         lock(&self.shared.state).inbound.clone()
+    }
+
+    /// How many messages were accepted, repeats included.
+    pub fn accepted(&self) -> usize {
+        lock(&self.shared.state).inbound.len()
     }
 
     /// Agent states that were told.
@@ -255,6 +269,7 @@ fn authentic(shared: &Shared, request: &Request) -> bool {
 }
 
 fn inbound(shared: &Shared, request: &Request) -> HttpReply {
+    let came = Instant::now();
     if !authentic(shared, request) {
         return refuse(401, "unauthenticated", "bad inbound secret");
     }
@@ -266,7 +281,7 @@ fn inbound(shared: &Shared, request: &Request) -> HttpReply {
         return refuse(400, "invalid", "channel, external_id and text are required");
     };
     let key = request.header("idempotency-key").unwrap_or_default().to_owned();
-    let message = Inbound { channel, external_id, text, key: key.clone(), body };
+    let message = Inbound { channel, external_id, text, key: key.clone(), body, came };
     let mut state = lock(&shared.state);
     let refused = state.refusals.iter().find(|(part, _, _)| message.text.contains(part.as_str()));
     if let Some((_, status, word)) = refused {
@@ -335,7 +350,8 @@ fn is_final(http: u16) -> bool {
 fn call(shared: &Shared, url: &str, body: &Value) -> Option<(u16, Value)> {
     let line = Line { server: ServerKind::Gateway, method: "DELIVER", path: DELIVER_PATH };
     let decision = shared.network.begin(line);
-    let (number, fault) = (decision.number, decision.fault.as_ref().map(Fault::name));
+    let (number, began) = (decision.number, decision.began);
+    let fault = decision.fault.as_ref().map(Fault::name);
     let answer = exchange(shared, url, body, decision.fault);
     shared.network.end(Exchange {
         number,
@@ -348,7 +364,9 @@ fn call(shared: &Shared, url: &str, body: &Value) -> Option<(u16, Value)> {
         status: answer.as_ref().map_or(0, |(status, _)| *status),
         error: String::new(),
         fault,
+        told: Vec::new(),
         at: shared.network.clock().now(),
+        began,
         ended: Instant::now(),
     });
     answer

@@ -125,6 +125,8 @@ pub struct HttpReply {
     pub user: Option<u64>,
     /// For the history: the error code answered.
     pub error: String,
+    /// For the history: messages that it tells of as new.
+    pub told: Vec<u64>,
 }
 
 impl HttpReply {

@@ -52,6 +52,7 @@ pub use fault::When;
 pub use filehost::FileHost;
 pub use gateway::Gateway;
 pub use gateway::GatewayOptions;
+pub use gateway::Inbound;
 pub use messenger::scene::Shown;
 pub use messenger::scene_files::ShownFile;
 pub use network::Exchange;

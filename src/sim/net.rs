@@ -466,7 +466,9 @@ impl Connection<'_> {
             status: reply.map_or(0, |r| r.status),
             error: reply.map(|r| r.error.clone()).unwrap_or_default(),
             fault: decision.fault.as_ref().map(Fault::name),
+            told: reply.map(|r| r.told.clone()).unwrap_or_default(),
             at: network.clock().now(),
+            began: decision.began,
             ended: Instant::now(),
         });
     }

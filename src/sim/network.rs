@@ -70,8 +70,12 @@ pub struct Exchange {
     pub error: String,
     /// Name of the fault applied.
     pub fault: Option<&'static str>,
+    /// Messages that the answer tells of as new: what an agent hears of by it.
+    pub told: Vec<u64>,
     /// The model's time.
     pub at: UnixMs,
+    /// When its head was there, or when the model's own call left, by the machine's clock.
+    pub began: Instant,
     /// When it ended, by the machine's clock.
     pub ended: Instant,
 }
@@ -108,6 +112,8 @@ pub struct Decision {
     pub number: u64,
     /// What goes wrong with it.
     pub fault: Option<Fault>,
+    /// When it began.
+    pub began: Instant,
 }
 
 impl Default for Network {
@@ -217,15 +223,16 @@ impl Network {
 
     /// An exchange begins: counts it and decides its fault.
     pub(in crate::sim) fn begin(&self, line: Line<'_>) -> Decision {
+        let began = Instant::now();
         if !self.armed() && !self.0.filtered.load(Ordering::SeqCst) {
             let number = self.0.count.fetch_add(1, Ordering::SeqCst) + 1;
-            return Decision { number, fault: None };
+            return Decision { number, fault: None, began };
         }
         let mut planning = lock(&self.0.plan);
         let counted = planning.filter.as_ref().is_none_or(|filter| filter(line));
         let number = if counted { self.0.count.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
         let fault = planning.plan.decide(number, line);
-        Decision { number, fault }
+        Decision { number, fault, began }
     }
 
     /// Whether [`Network::end`] keeps what it is given.

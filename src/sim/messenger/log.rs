@@ -21,6 +21,8 @@ use super::MessengerSwitches;
 use super::event;
 use crate::base::clock::UnixMs;
 
+/// The type of an event that tells of a new message.
+const ADDED: &str = "ONIMV2MESSAGEADD";
 /// How long rows are kept, read or not (§3.2 item 8).
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 /// How long "no events" is remembered (§3.2 item 9).
@@ -248,7 +250,7 @@ pub fn catch_up(world: &mut World) {
 
 fn write(world: &mut World, at: UnixMs, job: &Job) {
     let (kind, recipients) = match job {
-        Job::MessageAdded(message) => ("ONIMV2MESSAGEADD", message_recipients(world, *message)),
+        Job::MessageAdded(message) => (ADDED, message_recipients(world, *message)),
         Job::MessageUpdated(message) => {
             ("ONIMV2MESSAGEUPDATE", message_recipients(world, *message))
         }
@@ -367,5 +369,8 @@ fn page(world: &World, rows: &[Row], offset: u64, has_more: bool) -> Reply {
         None if world.messenger.switches.null_offset => Value::Null,
         None => json!(offset),
     };
-    Reply::from(json!({ "events": events, "nextOffset": next, "hasMore": has_more }))
+    let new = rows.iter().filter(|row| row.kind == ADDED);
+    let told = new.filter_map(|row| row.data["message"]["id"].as_u64()).collect();
+    let result = json!({ "events": events, "nextOffset": next, "hasMore": has_more });
+    Reply { told, ..Reply::from(result) }
 }
