@@ -4,14 +4,18 @@
 //!
 //! Whoever reads the numbers needs to know the machine: the first lines say it.
 
+mod backlog;
+mod crew;
 mod crowd;
 mod figures;
 mod hops;
 mod load;
 mod lost;
 mod machine;
+mod many;
 mod process;
 mod rate;
+mod stream;
 mod upload;
 mod years;
 
@@ -30,8 +34,10 @@ use crate::cli::say;
 use crate::limits;
 use crate::sim::stage::Connector;
 use crate::sim::stage::Process;
+use backlog::Backlog;
 use load::Load;
 use load::WaitsFor;
+use many::Many;
 use years::Years;
 
 /// How much is measured.
@@ -59,6 +65,12 @@ struct Plan {
     rate: Duration,
     /// See [`Years`].
     years: Years,
+    /// How long a stream of messages runs before and while it is measured.
+    stream: (Duration, Duration),
+    /// See [`Backlog`].
+    backlog: Backlog,
+    /// See [`Many`].
+    many: Many,
 }
 
 const FULL: Plan = Plan {
@@ -73,6 +85,16 @@ const FULL: Plan = Plan {
     lost: (100, 30),
     rate: Duration::from_secs(60),
     years: Years { rows: 1_000_000, rounds: 5, starts: 4, accepts: 2_000 },
+    stream: (Duration::from_secs(3), Duration::from_secs(20)),
+    backlog: Backlog { dialogs: 200, each: 50 },
+    many: Many {
+        agents: 50,
+        talking: 5,
+        warm: Duration::from_secs(60),
+        window: Duration::from_secs(300),
+        pause: Duration::from_secs(10),
+        seldom: Duration::from_secs(30),
+    },
 };
 
 const SHORT: Plan = Plan {
@@ -87,6 +109,16 @@ const SHORT: Plan = Plan {
     lost: (10, 10),
     rate: Duration::from_secs(1),
     years: Years { rows: 1_000, rounds: 1, starts: 1, accepts: 20 },
+    stream: (Duration::from_millis(500), Duration::from_secs(1)),
+    backlog: Backlog { dialogs: 10, each: 50 },
+    many: Many {
+        agents: 4,
+        talking: 1,
+        warm: Duration::from_secs(1),
+        window: Duration::from_secs(5),
+        pause: Duration::from_secs(2),
+        seldom: Duration::from_secs(3),
+    },
 };
 
 /// Connections that call Deliver at the same time.
@@ -96,6 +128,45 @@ const DIALOGS: usize = 256;
 /// Those of the count.
 const BULK_DIALOGS: usize = 100;
 
+/// What can be measured alone.
+#[derive(Clone, Copy)]
+enum Part {
+    Stream,
+    Backlog,
+    Many,
+}
+
+impl Part {
+    const ALL: [Part; 3] = [Part::Stream, Part::Backlog, Part::Many];
+
+    /// By the word of the command line.
+    fn of(word: &str) -> Option<Part> {
+        match word {
+            "stream" => Some(Part::Stream),
+            "backlog" => Some(Part::Backlog),
+            "many" => Some(Part::Many),
+            _ => None,
+        }
+    }
+
+    fn measure(self, plan: Plan, binary: &Path, dir: &Path) -> Result<(), String> {
+        match self {
+            Part::Stream => {
+                say("\ninbound, a steady stream, the model in this process\n");
+                stream::measure(binary, &dir.join("stream"), plan.stream)
+            }
+            Part::Backlog => {
+                say("\ncatching up after a day, the model in this process\n");
+                backlog::measure(binary, &dir.join("backlog"), plan.backlog)
+            }
+            Part::Many => {
+                say("\nmany agents on a portal of two requests a second\n");
+                many::measure(binary, &dir.join("many"), plan.many)
+            }
+        }
+    }
+}
+
 /// Carries the verb out.
 pub fn run(invocation: &Invocation) -> u8 {
     if let [crowd, address] = &invocation.words[..]
@@ -103,11 +174,12 @@ pub fn run(invocation: &Invocation) -> u8 {
     {
         return crowd::hold(address);
     }
-    if let Some(code) = invocation.refuse_beyond(&["--short"], 0) {
+    let part = invocation.words.first().and_then(|word| Part::of(word));
+    if let Some(code) = invocation.refuse_beyond(&["--short"], usize::from(part.is_some())) {
         return code;
     }
     let plan = if invocation.has("--short") { SHORT } else { FULL };
-    match measure(plan) {
+    match measure(plan, part) {
         Ok(()) => OK,
         Err(why) => {
             complain(&format!("bench: {why}"));
@@ -122,13 +194,16 @@ fn line(what: &str, number: &str, aim: &str) {
     say(&format!("  {what:<40}{number}{aim}\n"));
 }
 
-fn measure(plan: Plan) -> Result<(), String> {
+fn measure(plan: Plan, only: Option<Part>) -> Result<(), String> {
     let dir = Directory::new("bench")?;
     let binary = std::env::current_exe().map_err(|why| format!("where this program is: {why}"))?;
     say(&format!("aihummer-bitrix24 {}, measured\n\n", env!("CARGO_PKG_VERSION")));
     machine::describe(dir.path())?;
     say("\nthe program\n");
     process::build(&binary)?;
+    if let Some(part) = only {
+        return part.measure(plan, &binary, dir.path());
+    }
     let model = Model::start(&binary, dir.path())?;
     say("\nstart, from the process's creation to an answer of /healthz\n");
     let empty = process::starts(plan.starts, |number| {
@@ -160,7 +235,8 @@ fn measure(plan: Plan) -> Result<(), String> {
     say("\nthe portal's rate\n");
     rate::measure(&binary, &dir.path().join("rate"), plan.rate)?;
     say("\ninbound, the model in this process\n");
-    hops::measure(&binary, &dir.path().join("hops"), plan.messages)
+    hops::measure(&binary, &dir.path().join("hops"), plan.messages)?;
+    Part::ALL.into_iter().try_for_each(|part| part.measure(plan, &binary, dir.path()))
 }
 
 /// The load, and what it cost.

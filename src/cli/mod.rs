@@ -97,7 +97,7 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "sim")]
     Verb {
         name: "bench",
-        arguments: "[--short | crowd ADDRESS]",
+        arguments: "[--short] [stream | backlog | many | crowd ADDRESS]",
         meaning: "measure this build against the model portal",
         run: bench::run,
     },

@@ -115,6 +115,12 @@ fn a_short_bench_prints_every_line() {
         "10 messages with a file",
         "backlog at 5/250",
         "poll answered to gateway has it",
+        "200 a second, 200 dialogs",
+        "500 in 10 dialogs: calls",
+        "4 agents: start until each was asked",
+        "in conversation: written to heard",
+        "idle: written to heard",
+        "answer given to shown",
         "beside 2000 idle, 500 half-sent",
     ] {
         assert!(told.lines().any(|printed| printed.trim_start().starts_with(line)), "{told}");

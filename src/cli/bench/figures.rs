@@ -17,6 +17,24 @@ pub(super) fn spread(times: &[Duration]) -> String {
     )
 }
 
+/// Median, 90th percentile and worst of durations that people notice.
+pub(super) fn waits(times: &[Duration]) -> String {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let Some(worst) = sorted.last() else { return "none measured".to_owned() };
+    let seconds = |time: Duration| match time.as_secs_f64() {
+        seconds if seconds < 1.0 => millis(time),
+        seconds => format!("{seconds:.1} s"),
+    };
+    format!(
+        "p50 {}, p90 {}, most {} of {}",
+        seconds(percentile(&sorted, 50)),
+        seconds(percentile(&sorted, 90)),
+        seconds(*worst),
+        sorted.len()
+    )
+}
+
 /// How many times a percentile of some durations is that of others.
 pub(super) fn ratio(these: &[Duration], those: &[Duration], percent: usize) -> String {
     let of = |times: &[Duration]| {
@@ -55,6 +73,7 @@ mod tests {
     use super::megabytes;
     use super::ratio;
     use super::spread;
+    use super::waits;
 
     #[test]
     fn percentiles_are_values_that_were_measured() {
@@ -62,6 +81,7 @@ mod tests {
         assert_eq!(spread(&ms(200)), "p50 100 ms, p99 198 ms, most 200 ms of 200");
         assert_eq!(spread(&ms(3)), "p50 2.0 ms, p99 3.0 ms, most 3.0 ms of 3");
         assert_eq!(spread(&[]), "none measured");
+        assert_eq!(waits(&ms(1200)), "p50 600 ms, p90 1.1 s, most 1.2 s of 1200");
         assert_eq!(ratio(&ms(300), &ms(200), 99), "1.50");
         assert_eq!(megabytes(12_340_000), "12.3 MB");
     }

@@ -1,7 +1,8 @@
-//! How long a message takes through the connector: from the end of the portal's answer that carried
-//! it to the moment at which the gateway has it. One message at a time, so that it is clear which
-//! answer that was; measured by the model, which is in this process.
+//! How long a message takes through the connector: from the end of the portal's answer that told of
+//! it to the moment at which the gateway has its POST. Measured by the model, which is in this
+//! process: one message at a time here, many of them in `stream`.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
@@ -9,15 +10,13 @@ use std::time::Instant;
 use crate::cli::bench::figures;
 use crate::cli::bench::line;
 use crate::sim::Exchange;
+use crate::sim::Inbound;
 use crate::sim::PortalOptions;
-use crate::sim::ServerKind;
-use crate::sim::stage;
 use crate::sim::stage::Stage;
 
 /// How long a message may take before the measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Poll interval: far longer than the way through the connector, so that no later answer is taken
-/// for the one that carried the message.
+/// Poll interval: short, because it is not measured, and longer than the way through the connector.
 const POLL_MS: &str = "50";
 
 /// Sends so many messages and prints the line.
@@ -42,25 +41,23 @@ pub(super) fn measure(binary: &Path, dir: &Path, messages: usize) -> Result<(), 
             return Err(format!("message {number} did not reach the gateway"));
         }
     }
-    let times = hops(&stage.network.history());
+    let times = times(&stage.network.history(), &stage.gateway.inbound());
     line("poll answered to gateway has it", &figures::spread(&times), "");
     // Its exit code is a test's business.
     connector.terminate().map(drop)
 }
 
-/// For each message at the gateway the time since the last answer to a poll.
-fn hops(history: &[Exchange]) -> Vec<Duration> {
-    let mut times = Vec::new();
-    let mut polled: Option<Instant> = None;
+/// For each message at the gateway the time since the end of the first answer that told of it.
+pub(super) fn times(history: &[Exchange], inbound: &[Inbound]) -> Vec<Duration> {
+    let mut told: HashMap<u64, Instant> = HashMap::new();
     for exchange in history {
-        if exchange.rest_method == stage::EVENTS_METHOD {
-            polled = Some(exchange.ended);
-        } else if exchange.server == ServerKind::Gateway
-            && exchange.path.ends_with("/generic")
-            && let Some(polled) = polled
-        {
-            times.push(exchange.ended.saturating_duration_since(polled));
+        for message in &exchange.told {
+            told.entry(*message).or_insert(exchange.ended);
         }
     }
-    times
+    let took = |message: &Inbound| {
+        let told = told.get(&message.message()?)?;
+        Some(message.came.saturating_duration_since(*told))
+    };
+    inbound.iter().filter_map(took).collect()
 }

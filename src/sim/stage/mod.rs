@@ -36,6 +36,8 @@ pub const CONTROL_SECRET: &str = "stage-control-secret";
 pub const SCOPES: &[&str] = &["im", "user_brief", "department", "disk"];
 /// The method by which agents are told what was said, as the history names it.
 pub const EVENTS_METHOD: &str = "im.v2.event.get";
+/// The methods by which dialogs are looked through: which changed, and a page of one.
+pub const LOOK_METHODS: [&str; 2] = ["im.recent.get", "im.dialog.messages.get"];
 /// The method by which an agent says something.
 pub const SAY_METHOD: &str = "im.message.add";
 /// The method by which it edits, deletes and reacts.
