@@ -1,7 +1,6 @@
 //! Identities over time: renewal of tokens in both rotation worlds, lost answers, crashes, a portal
 //! that moves, closes or takes rights away, and what lies on the disk meanwhile.
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
