@@ -555,6 +555,11 @@ pub const MARKUP_NAME_CHARS_MAX: usize = 200;
 pub const MARKUP_NESTING_READ_MAX: usize = 200;
 /// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
 pub const MARKUP_DEPTH_MAX: usize = 8;
+/// Deepest nesting of elements in a preview: more than any text of ours has, and little to open
+/// again at the border of a quote.
+pub const MARKUP_PREVIEW_DEPTH_MAX: usize = 32;
+/// Widest table that the newest client makes of Markdown (b24: messenger §10.6).
+pub const MARKUP_PREVIEW_COLUMNS_MAX: usize = 24;
 /// Longest title of a column that is repeated in every row; longer ones stand once above the rows,
 /// or a table of a few hundred kilobytes could become a message of gigabytes.
 pub const MARKUP_TITLE_CHARS_MAX: usize = 100;

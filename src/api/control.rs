@@ -18,6 +18,7 @@ use crate::api::deliveries;
 use crate::api::directory;
 use crate::api::inbound;
 use crate::api::problem::Problem;
+use crate::api::render;
 use crate::api::routes::Action;
 use crate::api::routes::Listener;
 use crate::base::metrics;
@@ -89,6 +90,7 @@ impl ControlListener {
             Action::Metrics => Ok(Reply::text(200, &metrics::render())),
             Action::Status => self.status(),
             Action::Settings => Ok(Reply::json(200, &self.settings)),
+            Action::Render => render::render(request),
             Action::AgentList => Ok(agents::list(&self.views())),
             Action::AgentShow(name) => agents::show(self.registry()?, self.directory()?, &name),
             Action::AgentCreate => agents::create(self.registry()?, request),

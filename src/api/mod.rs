@@ -10,6 +10,7 @@ mod directory;
 mod inbound;
 mod listing;
 pub mod problem;
+mod render;
 pub mod routes;
 
 use serde_json::json;

@@ -61,6 +61,8 @@ pub enum Action {
     InboundRetry(String),
     /// An end for a message that nobody wants any more.
     InboundDrop(String),
+    /// What a text becomes on the portal.
+    Render,
     /// Effective settings and where each came from.
     Settings,
     /// `aihummer.connector.v1.*/Deliver`.
@@ -169,6 +171,7 @@ pub const ROUTES: &[Route] = {
         Route::new(CONTROL, Get, "/metrics", |_| Action::Metrics),
         Route::new(CONTROL, Get, "/v1/status", |_| Action::Status),
         Route::new(CONTROL, Get, "/v1/settings", |_| Action::Settings),
+        Route::new(CONTROL, Post, "/v1/render", |_| Action::Render),
         Route::new(CONTROL, Get, "/v1/agents", |_| Action::AgentList),
         Route::new(CONTROL, Post, "/v1/agents", |_| Action::AgentCreate),
         Route::new(CONTROL, Get, "/v1/agents/{name}", |own| Action::AgentShow(own[0].into())),
@@ -298,6 +301,8 @@ mod tests {
         assert_eq!(refused, Err(NoRoute::MethodNotAllowed("GET, HEAD, POST".into())));
         let peeked = route(Listener::Consent, Method::Head, "/oauth/callback");
         assert_eq!(peeked, Err(NoRoute::MethodNotAllowed("GET".into())));
+        let looked = route(Listener::Control, Method::Get, "/v1/render");
+        assert_eq!(looked, Err(NoRoute::MethodNotAllowed("POST".into())));
     }
 
     #[test]
@@ -335,6 +340,7 @@ mod tests {
         let open = ["/healthz", "/readyz", "/metrics"];
         let closed = ["/v1/status", "/v1/settings", "/v1/agents", "/v1/agents/a"];
         let ledger = ["/v1/deliveries", "/v1/deliveries/a", "/v1/acl", "/v1/departments"];
+        assert!(!Action::Render.is_open());
         let outbox = ["/v1/inbound", "/v1/inbound/1"];
         for path in closed.iter().chain(&ledger).chain(&outbox).chain(&open) {
             let action = route(Listener::Control, Method::Get, path).expect("routed");

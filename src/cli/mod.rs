@@ -70,8 +70,8 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "render",
-        arguments: "[--json | --back]",
-        meaning: "Markdown on stdin to BB-code parts, or back",
+        arguments: "[--json | --html | --html=newest | --back]",
+        meaning: "Markdown on stdin to BB-code parts or a preview, or back",
         run: render::run,
     },
     Verb {
@@ -289,6 +289,9 @@ mod tests {
             &["agents", "rule"],
             &["agents", "rule", "helper", "--departments"],
             &["agents", "rule", "helper", "all"],
+            &["render", "--json", "--html"],
+            &["render", "--html=phone"],
+            &["render", "file.md"],
         ] {
             let arguments = arguments.iter().map(|&word| word.into()).collect();
             assert_eq!(dispatch(arguments), USAGE);

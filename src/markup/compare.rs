@@ -52,7 +52,7 @@ pub fn same_text(sent: &str, read: &str) -> bool {
 }
 
 /// A sent text after what the portal does for certain.
-fn received(sent: &str) -> String {
+pub(super) fn received(sent: &str) -> String {
     let text = sent.replace("[BR]", "\n").replace("[br]", "\n").replace("#BR#", "\n");
     let text = text.trim_matches([' ', '\t', '\n', '\r', '\0', '\u{b}']);
     let cut: String = match text.char_indices().nth(CUT_TO) {

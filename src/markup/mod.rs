@@ -13,11 +13,14 @@ mod line;
 mod links;
 mod names;
 mod parse;
+mod preview;
 mod readback;
 mod split;
 
 pub use compare::same_text;
 pub use names::may_mention;
+pub use preview::Client;
+pub use preview::preview;
 pub use readback::mentioned;
 #[allow(unused_imports)] // who decides whom `@all` addresses asks for it
 pub use readback::mentions_all;
@@ -102,6 +105,10 @@ fn has_visible(part: &str) -> bool {
     part.chars().any(|c| !c.is_whitespace() && c != defang::ZWSP)
 }
 
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

@@ -115,6 +115,18 @@ fn refused(scene: &Scene, connector: &Connector) -> Vec<Value> {
     vec![listed, one]
 }
 
+/// The example of `/v1/render`, and what comes of it, word by word.
+fn rendering(connector: &Connector, examples: &[Value]) -> [Value; 2] {
+    let at = examples.iter().position(|e| e.get("parts").is_some()).expect("an example");
+    let bearer = format!("Bearer {CONTROL_SECRET}");
+    let url = format!("{}/v1/render", connector.origin("control"));
+    let request = &examples[at - 1];
+    let (status, shown) = call("POST", &url, &[("Authorization", &bearer)], request);
+    assert_eq!((status, &shown), (200, &examples[at]));
+    assert_eq!(call("POST", &url, &[], request).0, 401);
+    [request.clone(), shown]
+}
+
 #[test]
 fn the_examples_are_what_a_run_shows() {
     let examples = examples();
@@ -141,6 +153,7 @@ fn the_examples_are_what_a_run_shows() {
     seen.push(status);
     let request = examples.iter().find(|e| e["delivery_id"] == "d-1").expect("a request");
     seen.extend(deliveries(&scene, &connector, request));
+    seen.extend(rendering(&connector, &examples));
     seen.push(control(&connector, "GET", "/v1/deliveries?state=rejected"));
     seen.push(control(&connector, "GET", "/v1/deliveries/d-1"));
     let inbound = |text: &str| {
