@@ -1,7 +1,4 @@
-//! Tests of the converter: a golden corpus, and properties over generated input.
-
-use std::fs;
-use std::path::Path;
+//! Tests of the converter: properties over generated input. `golden_tests` has the golden corpus.
 
 use super::Format;
 use super::Mentions;
@@ -18,38 +15,6 @@ const NOBODY: Mentions = Mentions { all: false, members: Vec::new() };
 
 fn markdown(text: &str) -> Vec<String> {
     render(text, Format::Markdown, &NOBODY)
-}
-
-/// Every `tests/data/markup/*.md` against the `.bb` beside it; `UPDATE_EXPECT=1` writes them.
-#[test]
-#[allow(clippy::disallowed_methods)] // a switch of the test, not a setting
-fn the_golden_corpus_renders_as_it_did() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/markup");
-    let update = std::env::var_os("UPDATE_EXPECT").is_some();
-    let mut count = 0;
-    let mut differing = Vec::new();
-    for entry in fs::read_dir(&dir).expect("corpus") {
-        let path = entry.expect("entry").path();
-        if path.extension().is_none_or(|extension| extension != "md") {
-            continue;
-        }
-        count += 1;
-        let parts = markdown(&fs::read_to_string(&path).expect("UTF-8"));
-        #[cfg(feature = "sim")]
-        for part in &parts {
-            let read = as_readers_get_it(part);
-            assert!(same_text(part, &read), "{}: not found again: {read:?}", path.display());
-        }
-        let rendered = format!("{}\n", parts.join("\n---8<---\n"));
-        let golden = path.with_extension("bb");
-        if update {
-            fs::write(&golden, &rendered).expect("writes");
-        } else if fs::read_to_string(&golden).unwrap_or_default() != rendered {
-            differing.push(format!("{}:\n{rendered}", path.display()));
-        }
-    }
-    assert!(count >= 38, "{count} cases");
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
 /// A tag in BB-code: name in lower case, whether it closes.
@@ -201,7 +166,7 @@ const SCRAPS: &[&str] = &[
 
 /// What a reader gets of a part: the portal stores it, and its parser reads it.
 #[cfg(feature = "sim")]
-fn as_readers_get_it(part: &str) -> String {
+pub(super) fn as_readers_get_it(part: &str) -> String {
     let saved = crate::sim::messenger::save::save(part, &|_| true);
     assert!(saved.files.is_empty(), "a file tag acts in {part:?}");
     // Blanks at the ends are cut; everything else is stored as it was sent.

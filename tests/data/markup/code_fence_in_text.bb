@@ -1,0 +1,1 @@
+Use `​`​`​ to open a fence, and ~​~​~ too.

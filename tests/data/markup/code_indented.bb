@@ -1,0 +1,6 @@
+Text:
+
+[code]indented code
+  deeper[/code]
+
+after

@@ -1,0 +1,1 @@
+[code]fn main() {}[/code]

@@ -1,0 +1,4 @@
+[code]all:
+    gcc -o a a.c
+
+    @echo done[/code]

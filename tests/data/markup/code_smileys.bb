@@ -1,0 +1,1 @@
+[code]if x :) 8) :/ (C)[/code]

@@ -1,0 +1,1 @@
+[b]`code`[/b] [i]`code`[/i] [url=https://a.example]`code`[/url] [s]`code`[/s]

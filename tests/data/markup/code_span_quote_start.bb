@@ -1,0 +1,2 @@
+`code` begins the line
+`/metrics` too

@@ -1,0 +1,1 @@
+`a‘b` and `x` and `  ` and `‘‘`

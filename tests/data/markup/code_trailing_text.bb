@@ -1,0 +1,4 @@
+[code]a
+``` trailing
+
+b[/code]

@@ -1,0 +1,3 @@
+[code]a[/code]
+
+[code]b[/code]

@@ -1,0 +1,5 @@
+Start
+
+[code]const a = 1;
+
+const b = 2;[/code]

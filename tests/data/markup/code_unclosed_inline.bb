@@ -1,0 +1,3 @@
+Use `​foo and bar
+
+next `ok` line

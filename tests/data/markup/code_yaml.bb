@@ -1,0 +1,5 @@
+[code]services:
+  app:
+    image: "app:1"
+    ports:
+      - "80:80"[/code]

@@ -1,0 +1,5 @@
+This *​*​is never closed
+
+and *​neither is this
+
+or ~​~this, or `​this

@@ -1,0 +1,9 @@
+Text
+
+[b]Heading[/b]
+
+more
+
+[b]Another[/b]
+
+• item

@@ -1,0 +1,5 @@
+[b]Closed[/b]
+
+#​NoSpace and #hashtag
+
+text

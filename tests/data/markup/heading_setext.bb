@@ -1,0 +1,5 @@
+[b]Title[/b]
+
+[b]Subtitle[/b]
+
+Text

@@ -1,0 +1,3 @@
+Before  after
+
+End

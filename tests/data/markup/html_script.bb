@@ -1,0 +1,1 @@
+Click here alert(1) done

@@ -1,0 +1,1 @@
+[url=https://a.example/net.png]🖼 Схема сети[/url] и 🖼 локальная (./img/a.png)

@@ -1,0 +1,1 @@
+[url=https://ci.example/run]🖼 Build[/url] [url=https://a.example/s.png]🖼 Схема[/url]

@@ -1,0 +1,1 @@
+xhttps://a.example и:[url]https://b.example[/url] конец

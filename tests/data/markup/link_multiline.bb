@@ -1,0 +1,2 @@
+[url=https://a.example]two[/url]
+[url=https://a.example]lines[/url] end

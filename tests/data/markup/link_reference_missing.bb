@@ -1,0 +1,1 @@
+See [nothing][404] and [x][] and [y].

@@ -1,0 +1,4 @@
+• one
+ same item
+• two
+ same too

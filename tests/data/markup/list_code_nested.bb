@@ -1,0 +1,7 @@
+• outer
+ ◦ inner
+[code]if (a) {
+  b();
+}[/code]
+ ◦ next
+• last

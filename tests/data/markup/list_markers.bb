@@ -1,0 +1,8 @@
+• star
+• star2
+
+• plus
+• plus2
+
+• dash
+• dash2

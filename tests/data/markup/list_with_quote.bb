@@ -1,0 +1,3 @@
+• before
+>> quoted in item
+• after

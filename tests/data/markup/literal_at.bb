@@ -1,0 +1,1 @@
+@all @Ann и mail@host, @ @@, @channel

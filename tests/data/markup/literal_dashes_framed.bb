@@ -1,0 +1,4 @@
+—————
+
+[b]Ann [today][/b]
+[b]text[/b]

@@ -1,0 +1,5 @@
+#​ not heading
+-​--
++​ x
+>​ y
+-​ z

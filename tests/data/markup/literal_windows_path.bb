@@ -1,0 +1,1 @@
+C:\Users\anna\Desktop\file.txt и \server\share\папка

@@ -1,0 +1,1 @@
+`[a](bitrix24:user/1)` и [b][USER=2]Ann[/USER][/b]

@@ -1,0 +1,1 @@
+[url]https://a.example/only[/url]

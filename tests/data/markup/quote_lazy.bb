@@ -1,0 +1,4 @@
+>>first
+>>continued lazily
+
+not quoted

@@ -1,0 +1,6 @@
+a > b
+>​ not a quote
+
+>>no space is a quote
+
+>>│ double

@@ -1,0 +1,1 @@
+[s]one tilde[/s] and [s]two tildes[/s] and ~​~​~three

@@ -1,0 +1,2 @@
+[b]a[/b] — Center: b; Right: c
+[b]длинный текст[/b] — Center: [b]ж[/b]; Right: `код`

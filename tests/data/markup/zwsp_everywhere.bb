@@ -1,0 +1,1 @@
+​# not​ heading [b]b​old[/b] [​url]
