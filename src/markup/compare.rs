@@ -86,10 +86,14 @@ pub(super) fn received(sent: &str) -> String {
 fn decode(text: &str, out: &mut String) {
     let mut entities = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '[', '#']) {
+    while let Some(at) = rest.find(['&', '<', '[']) {
         entities.push_str(&rest[..at]);
         rest = &rest[at..];
-        let line_end = ["[br]", "<br />", "#BR#"].iter().find(|mark| starts(rest, mark));
+        // Of these the server takes one in any case, the other as it stands.
+        let line_end = ["[br]", "<br />"].into_iter().find(|mark| match *mark {
+            "[br]" => starts(rest, mark),
+            mark => rest.starts_with(mark),
+        });
         let entity = ENTITIES.iter().find(|(entity, _)| rest.starts_with(entity));
         let (length, by) = match (line_end, entity) {
             (Some(mark), _) => (mark.len(), '\n'),
@@ -278,7 +282,8 @@ mod tests {
         let cut = format!("{} (...)", "я".repeat(20_000));
         let cases = [
             (" a\u{a0}b ", "a b"),
-            ("a[br]b#BR#c[BR]d", "a\nb\nc\nd"),
+            ("a[br]b#BR#c[BR]d<br />e[Br]f", "a\nb\nc\nd\ne\nf"),
+            ("a#br#b<BR />c", "a#br#b<BR />c"),
             ("[code]a[br]b[/code]", "[code]a\nb[/code]"),
             ("&amp;lt; &#91;b]", "&lt; [b]"),
             ("[code]&lt;[/code]&lt;", "[code]&lt;[/code]<"),

@@ -28,7 +28,7 @@ fn tags(text: &str) -> Vec<(String, bool)> {
     while let Some(start) = rest.find('[') {
         rest = &rest[start + 1..];
         let closes = rest.starts_with('/');
-        let name = rest.trim_start_matches('/');
+        let name = rest.strip_prefix('/').unwrap_or(rest);
         let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
         let word = name[..end].to_ascii_lowercase();
         let next = name[end..].chars().next();

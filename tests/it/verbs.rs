@@ -1,5 +1,6 @@
 //! The verbs that stand beside the connector: `sim`, whose settings must make a connector work with
-//! nothing else known, and `bench`, whose every line must come.
+//! nothing else known, `render`, which must say what is wrong with its input, and `bench`, whose
+//! every line must come.
 
 use std::path::Path;
 use std::process::Command;
@@ -90,6 +91,37 @@ fn sim_refuses_what_it_does_not_know() {
     let dir = TempDir::new();
     let (_sim, told) = sim(&dir, &["--people=3", "--no-history"]);
     assert_eq!(told["people"].as_array().map(Vec::len), Some(3), "{told}");
+}
+
+/// What `render` says of an input: exit code, stdout, stderr.
+fn render(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
+    let dir = TempDir::new();
+    let file = dir.path().join("input");
+    std::fs::write(&file, input).expect("writes");
+    let mut command = Command::new(BINARY);
+    command.arg("render").args(arguments).env_clear();
+    let output = command.stdin(std::fs::File::open(&file).expect("opens")).output().expect("runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn render_shows_a_text_or_says_what_is_wrong_with_it() {
+    let (code, shown, _) = render(&[], "**a**\n\n# б".as_bytes());
+    assert_eq!((code, shown.as_str()), (Some(0), "[b]a[/b]\n\n[b]б[/b]\n"));
+    let (code, shown, _) = render(&["--html"], b"> q\n\n<script>x</script>");
+    assert_eq!(code, Some(0));
+    assert!(shown.contains("<blockquote>q</blockquote>") && !shown.contains("<script"), "{shown}");
+    let long = "word ".repeat(60_001);
+    for target in ["--json", "--html", "--html=newest", "--back"] {
+        let (code, shown, told) = render(&[target], long.as_bytes());
+        assert_eq!((code, shown.as_str()), (Some(1), ""), "{target}");
+        assert!(told.contains("longer than 300000 bytes") && told.contains("in pieces"), "{told}");
+        let (code, shown, told) = render(&[target], b"line\n\xcf\xf0\xe8");
+        assert_eq!((code, shown.as_str()), (Some(1), ""), "{target}");
+        assert!(told.contains("not UTF-8") && told.contains("line 2"), "{told}");
+    }
+    assert_eq!(render(&["--json", "--back"], b"x").0, Some(2));
 }
 
 #[test]
