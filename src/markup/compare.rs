@@ -130,8 +130,11 @@ fn emoji(text: &str) -> Option<(usize, String)> {
 fn reduced(text: &str) -> String {
     let text = text.replace('\u{a0}', " ");
     let text = text.replace("(C)", "(c)").replace("(TM)", "(tm)").replace("(R)", "(r)");
-    // Links first: those that the server makes may end in the middle of another tag.
-    let text = rewritten(&text, link);
+    // Links first: those that the server makes may end in the middle of another tag. In code there are
+    // none, and what looks like the beginning of one must not take in what follows.
+    let mut closes = Closes::default();
+    let text =
+        rewritten(&text, |text, out| code(text, &mut closes, out).or_else(|| link(text, out)));
     let mut closes = Closes::default();
     rewritten(&text, |text, out| tag(text, &mut closes, out)).trim().to_owned()
 }
@@ -152,6 +155,16 @@ fn rewritten(text: &str, mut rewrite: impl FnMut(&str, &mut String) -> Option<us
     }
     out.push_str(rest);
     out
+}
+
+/// A block of code, as it is.
+fn code(text: &str, closes: &mut Closes, out: &mut String) -> Option<usize> {
+    if !starts(text, "[code]") {
+        return None;
+    }
+    let end = closes.find(text, "[/code]")?;
+    out.push_str(&text[..end]);
+    Some(end)
 }
 
 /// Tags of style are kept, those of mentions and files left out.
@@ -284,6 +297,10 @@ mod tests {
             (" a\u{a0}b ", "a b"),
             ("a[br]b#BR#c[BR]d<br />e[Br]f", "a\nb\nc\nd\ne\nf"),
             ("a#br#b<BR />c", "a#br#b<BR />c"),
+            (
+                "[code]x[url=y[/code] [url=https://a.example]t[/url]]",
+                "[code]x[url=y[/code] [URL=https://a.example]t[/URL]]",
+            ),
             ("[code]a[br]b[/code]", "[code]a\nb[/code]"),
             ("&amp;lt; &#91;b]", "&lt; [b]"),
             ("[code]&lt;[/code]&lt;", "[code]&lt;[/code]<"),
