@@ -86,7 +86,10 @@ fn compared(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.trim_start_matches('>').trim_start();
         let number = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let line = line[number..].strip_prefix(". ").filter(|_| number > 0).unwrap_or(line);
+        // An item without a text has no blank behind its number.
+        let rest = line[number..].strip_prefix('.').filter(|_| number > 0);
+        let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(' '));
+        let line = rest.unwrap_or(line);
         let words = line.replace('`', "");
         words.split_whitespace().collect::<Vec<_>>().join(" ")
     });
