@@ -555,6 +555,9 @@ pub const MARKUP_NAME_CHARS_MAX: usize = 200;
 pub const MARKUP_NESTING_READ_MAX: usize = 200;
 /// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
 pub const MARKUP_DEPTH_MAX: usize = 8;
+/// How many times a message's own length the addresses in its Markdown may have: a link over many lines
+/// repeats its address in each, and 20 kilobytes became 45 megabytes. Nobody means more than a few.
+pub const MARKUP_BACK_ADDRESSES_MAX: usize = 8;
 /// Deepest nesting of elements in a preview: more than any text of ours has, and little to open
 /// again at the border of a quote.
 pub const MARKUP_PREVIEW_DEPTH_MAX: usize = 32;

@@ -39,7 +39,7 @@ const SHORT_SEED: u64 = 20_261_125;
 /// Longest text, in characters: where texts are cut has tests of its own.
 const TEXT_CHARS_MAX: usize = 3_000;
 /// How much longer than its text what is read back may be (`readback::tests` has what costs most).
-const BACK_GROWTH_MAX: usize = 16;
+const BACK_GROWTH_MAX: usize = 40;
 /// Room for what a page has beside its messages, and for the marks around a short text.
 const FRAME_BYTES_MAX: usize = 4_096;
 

@@ -34,7 +34,7 @@ pub fn read_back(bbcode: &str) -> String {
         _ => "",
     });
     let tokens = tags::tokens(texts);
-    let mut inline = Inline::default();
+    let mut inline = Inline::new(text.len());
     let mut page = Page::default();
     for ((block, item), tokens) in blocks.iter().zip(&items).zip(&tokens) {
         match &block.content {

@@ -3,6 +3,7 @@
 //! are left outside of marks, where they would keep them from being marks; where a sign next to a
 //! mark would too, it is written as HTML. Pure; called line after line by `readback`.
 
+use crate::limits;
 use crate::markup::readback::escape;
 use crate::markup::readback::escape::Place;
 use crate::markup::readback::tags::Name;
@@ -25,7 +26,6 @@ enum Style<'a> {
 }
 
 /// What is open at the end of a line.
-#[derive(Default)]
 pub(super) struct Inline<'a> {
     /// In the order in which they were opened, each kind once, and how often.
     open: Vec<(Style<'a>, usize)>,
@@ -35,6 +35,9 @@ pub(super) struct Inline<'a> {
     named: bool,
     /// Whom it means.
     whom: &'a str,
+    /// How many bytes of addresses may still be written: a link that goes on over lines, or over tags
+    /// that cross it, has its address written again.
+    room: usize,
 }
 
 /// A stretch of text in one style, still as it was typed.
@@ -44,6 +47,12 @@ struct Run<'a> {
 }
 
 impl<'a> Inline<'a> {
+    /// Nothing is open at the beginning of a text of so many bytes.
+    pub(super) fn new(bytes: usize) -> Inline<'a> {
+        let room = bytes.saturating_mul(limits::MARKUP_BACK_ADDRESSES_MAX);
+        Inline { open: Vec::new(), hidden: 0, named: false, whom: "", room }
+    }
+
     /// The Markdown of the next line.
     pub(super) fn line(&mut self, tokens: &[Token<'a>]) -> String {
         let mut runs = Vec::new();
@@ -71,8 +80,22 @@ impl<'a> Inline<'a> {
         self.push(text.to_owned(), runs);
     }
 
-    fn push(&self, text: String, runs: &mut Vec<Run<'a>>) {
-        let styles: Vec<Style<'a>> = self.open.iter().map(|(style, _)| *style).collect();
+    fn push(&mut self, text: String, runs: &mut Vec<Run<'a>>) {
+        let mut styles: Vec<Style<'a>> = self.open.iter().map(|(style, _)| *style).collect();
+        let goes_on = runs.last().is_some_and(|last| last.styles == styles);
+        // What is not linked any more is still there to be read.
+        if !goes_on {
+            styles.retain(|style| match style {
+                Style::Link(address) => match self.room.checked_sub(address.len()) {
+                    Some(room) => {
+                        self.room = room;
+                        true
+                    }
+                    None => false,
+                },
+                _ => true,
+            });
+        }
         match runs.last_mut() {
             Some(last) if last.styles == styles => last.text.push_str(&text),
             _ => runs.push(Run { text, styles }),

@@ -422,6 +422,16 @@ fn hostile_repetition_of_what_acts_stays_small() {
     let items: String = (0..200).map(|n| format!("{}1. a\n", "\u{2003}".repeat(n))).collect();
     let text = format!("{items}[code]{}[/code]", "x\n".repeat(20_000));
     assert!(read_back(&text).len() < text.len() * 16);
+    // A link over many lines, and one that other tags cross.
+    let address = "x".repeat(9_000);
+    for piece in ["a\n", "[b]a", "[/b]a[b]"] {
+        let pieces = piece.repeat(10_000 / piece.len());
+        let text = format!("[b][url={address}]{pieces}[/url][/b]");
+        assert!(read_back(&text).len() < text.len() * 16, "{piece:?}");
+    }
+    let short = "[url=https://a.example]two\nlines[/url]";
+    let linked = "[two](https://a.example)\n[lines](https://a.example)";
+    assert_eq!(read_back(short), linked);
     // Openings first and then as many closings: how many are open must not matter to each.
     let many = 50_000;
     let text = format!("{}x{}", "[b][url=a]".repeat(many), "[/url][/b]".repeat(many));
