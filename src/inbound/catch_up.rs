@@ -485,3 +485,6 @@ impl Watch {
         *mark = (*mark).max(up_to);
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod virtual_time;

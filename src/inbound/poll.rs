@@ -305,3 +305,6 @@ impl Poll {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod virtual_time;

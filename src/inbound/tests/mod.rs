@@ -7,4 +7,4 @@ mod model;
 mod mutated;
 mod relay;
 mod steer;
-mod support;
+pub(in crate::inbound) mod support;

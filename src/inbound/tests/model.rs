@@ -1,6 +1,8 @@
 //! The whole flow, from the model portal to the model gateway: what goes wrong between them must
 //! neither lose a message, nor repeat one without need, nor change the order of a dialog.
 
+mod gaps;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Barrier;

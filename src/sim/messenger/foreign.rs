@@ -14,6 +14,15 @@ impl Portal {
         world.messenger.log.take_all(user)
     }
 
+    /// Another application asks for a user's events so often that nobody else ever sees one, until it
+    /// is switched off.
+    pub fn steal_all_events(&self, user: u64, on: bool) {
+        let mut world = self.world();
+        log::catch_up(&mut world);
+        world.messenger.log.take_all(user);
+        world.messenger.log.set_taken_away(user, on);
+    }
+
     /// Another application subscribes a user.
     pub fn subscribe_foreign(&self, user: u64) {
         let mut world = self.world();

@@ -88,6 +88,8 @@ pub struct EventLog {
     held: HashMap<u64, (UnixMs, Row)>,
     empty: HashMap<u64, Empty>,
     queue: VecDeque<(UnixMs, Job)>,
+    /// Users whose rows another application takes as soon as they are written.
+    taken_away: BTreeSet<u64>,
 }
 
 impl EventLog {
@@ -115,6 +117,14 @@ impl EventLog {
     pub(super) fn take_all(&mut self, user: u64) -> usize {
         self.empty.remove(&user);
         self.rows.remove(&user).map_or(0, |rows| rows.len())
+    }
+
+    /// From now on somebody else is always first, or no more.
+    pub(super) fn set_taken_away(&mut self, user: u64, on: bool) {
+        match on {
+            true => self.taken_away.insert(user),
+            false => self.taken_away.remove(&user),
+        };
     }
 
     /// See [`subscribe`].
@@ -201,6 +211,11 @@ impl EventLog {
 
     fn push(&mut self, user: u64, row: Row, switches: &MessengerSwitches) {
         self.last_id = self.last_id.saturating_add(switches.gap.saturating_add(1));
+        if self.taken_away.contains(&user) {
+            // Written, and gone before anybody else asks.
+            self.empty.remove(&user);
+            return;
+        }
         let rows = self.rows.entry(user).or_default();
         if rows.len() >= ROWS_MAX {
             rows.pop_front();

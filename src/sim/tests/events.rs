@@ -282,6 +282,12 @@ fn other_applications_take_events_and_the_subscription_away() {
     let three = talk.write("three");
     assert!(three > two);
     assert_eq!(messages(&talk.events(json!({}))), [three]);
+    talk.portal().steal_all_events(MIRA, true);
+    talk.write("taken at once");
+    assert_eq!(talk.events(json!({}))["events"], json!([]));
+    talk.portal().steal_all_events(MIRA, false);
+    let heard = talk.write("heard again");
+    assert_eq!(messages(&talk.events(json!({}))), [heard]);
     talk.portal().unsubscribe_foreign(MIRA);
     talk.write("four");
     assert_eq!(talk.events(json!({}))["events"], json!([]), "and what was pending went, too");
