@@ -355,10 +355,10 @@ pub const MEMBERS_PAGES_MAX: usize = 5;
 pub const MEMBERS_KEPT: Duration = Duration::from_secs(300);
 /// Dialogs whose members are remembered.
 pub const MEMBERS_DIALOGS_MAX: usize = 256;
-/// For so long after somebody who may has asked an agent something, it may answer there without a
-/// question to the portal about who they are: it was asked a moment ago.
+/// For so long after somebody who may has asked an agent something in a group, it may answer there
+/// without a question to the portal about who is in it: that was fine a moment ago.
 pub const DIALOG_MET_KEPT: Duration = Duration::from_secs(600);
-/// Dialogs of which that is remembered.
+/// Groups of which that is remembered.
 pub const DIALOGS_MET_MAX: usize = 1024;
 /// How long it is believed how the portal takes an agent's files: a scope may be added.
 pub const FILE_WAY_KEPT: Duration = Duration::from_secs(3600);

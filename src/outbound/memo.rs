@@ -49,6 +49,14 @@ mod tests {
 
     use super::Memo;
 
+    impl<K, V> Memo<K, V> {
+        /// As if so much time had passed since everything was put in.
+        pub(in crate::outbound) fn let_pass(&self, time: Duration) {
+            let mut known = self.known.lock().expect("nobody panicked");
+            known.values_mut().for_each(|(since, _)| *since -= time);
+        }
+    }
+
     #[test]
     fn it_is_bounded_and_forgets() {
         let memo = Memo::new(Duration::from_secs(3600), 2);

@@ -49,6 +49,7 @@ use crate::base::threads::Exits;
 use crate::base::threads::Thread;
 use crate::bitrix::methods::DialogFacts;
 use crate::directory::Directory;
+use crate::domain::acl;
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::DeliveryId;
@@ -104,8 +105,8 @@ pub(crate) struct Shared {
     evidence: Evidence,
     /// Who takes part in a dialog.
     members: Memo<(AgentName, DialogId), Members>,
-    /// Where somebody who may has just asked the agent something.
-    met: Memo<(AgentName, DialogId), ()>,
+    /// In which groups somebody who may has just asked the agent something, and under which rule.
+    met: Memo<(AgentName, DialogId), acl::Rule>,
     /// What kind of chat a dialog is.
     chats: Memo<(AgentName, DialogId), DialogFacts>,
     /// Whether people who are not in the structure are colleagues.
@@ -273,9 +274,12 @@ impl Desk {
     }
 
     /// The gateway has a message from a dialog, whose author and kind were found good: an answer may go
-    /// there.
+    /// there. About one person memory has the answer anyway, so that only groups are remembered.
     pub fn met(&self, agent: &AgentName, dialog: DialogId) {
-        self.shared.met.keep((agent.clone(), dialog), ());
+        if !dialog.is_private() {
+            let rule = self.shared.directory.rule_of(agent).rule;
+            self.shared.met.keep((agent.clone(), dialog), rule);
+        }
     }
 
     /// The gateway has a message for an agent since that moment, so an answer is to be expected.

@@ -1,12 +1,13 @@
 //! Whether an agent may write where a delivery goes: to colleagues whom the department rule lets talk
-//! with it, and never where people from outside read along. Asked before the first attempt only: what
-//! may have been sent already is followed to its end. Reads the portal; called by `execute`, by
+//! with it, and never where people from outside read along. Asked before every attempt until something
+//! of the delivery may be there: that is followed to its end. Reads the portal; called by `execute`, by
 //! `typing`, and for people who ask why.
 
 use crate::bitrix::methods;
 use crate::bitrix::methods::DialogFacts;
 use crate::domain::acl::Because;
 use crate::domain::delivery::Operation;
+use crate::domain::delivery::State;
 use crate::domain::failure::Class;
 use crate::domain::failure::Failure;
 use crate::domain::filter::Rule;
@@ -54,8 +55,10 @@ impl InChat {
 /// # Errors
 /// The portal did not tell.
 pub(super) fn refusal(shared: &Shared, delivery: &Delivery) -> Result<Option<Refusal>, Failure> {
-    // Taking something back harms nobody, and a notice tells who may not that they may not.
-    if delivery.attempts > 0 || delivery.notice || delivery.operation == Operation::Delete {
+    // Hours of an outage may lie between two attempts, and people move. Taking something back harms
+    // nobody, and a notice tells who may not that they may not.
+    let begun = delivery.state == State::Unknown || delivery.steps.iter().any(|step| step.done);
+    if begun || delivery.notice || delivery.operation == Operation::Delete {
         return Ok(None);
     }
     refused_place(shared, &delivery.agent, delivery.dialog)
@@ -74,15 +77,19 @@ pub(super) fn refused_place(
         // Without an account the first call tells what is missing.
         return Ok(None);
     };
-    if shared.met.get(&(agent.clone(), dialog)).is_some() {
-        return Ok(None);
-    }
     match dialog {
         // Its own notes.
         DialogId::User(person) if person == own => Ok(None),
         DialogId::User(person) => of_person(shared, agent, own, person),
+        DialogId::Chat(_) if was_met(shared, agent, dialog) => Ok(None),
         DialogId::Chat(_) => of_chat(shared, agent, own, dialog),
     }
+}
+
+/// Whether somebody who may has just asked the agent there, under the rule that is in force now.
+fn was_met(shared: &Shared, agent: &AgentName, dialog: DialogId) -> bool {
+    let met = shared.met.get(&(agent.clone(), dialog));
+    met.is_some_and(|rule| rule == shared.directory.rule_of(agent).rule)
 }
 
 fn denied(sentence: impl Into<String>) -> Option<Refusal> {

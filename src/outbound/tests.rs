@@ -75,6 +75,7 @@ const LOOK: &str = "im.dialog.messages.get";
 
 mod files;
 mod operations;
+mod permit;
 mod steer;
 mod unproved;
 
@@ -98,6 +99,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Scene {
+        Scene::with(everybody)
+    }
+
+    fn with(directory: impl FnOnce(&Store, &Arc<Registry>) -> Arc<Directory>) -> Scene {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("outbound-{}-{number}", std::process::id()));
@@ -105,8 +110,10 @@ impl Scene {
         let network = Network::new();
         let portal = Portal::start(&network, PortalOptions::default()).expect("a portal");
         portal.without_limits();
-        portal.add_user(User { id: MIRA, ..User::employee("Mira", "Holt") });
-        portal.add_user(User { id: OLAF, ..User::employee("Olaf", "Brandt") });
+        for (id, name, last_name) in [(MIRA, "Mira", "Holt"), (OLAF, "Olaf", "Brandt")] {
+            let employee = User::employee(name, last_name).in_departments(&[1]);
+            portal.add_user(User { id, ..employee });
+        }
         let team = portal.add_chat("Team", OLAF, &[MIRA]);
         portal.say(OLAF, team, "good morning").expect("says");
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
@@ -115,7 +122,7 @@ impl Scene {
         let host = FileHost::start(&network).expect("a file host");
         let (hint, _hints) = typing::queue();
         let parts = OutboundParts {
-            directory: everybody(&store, &registry),
+            directory: directory(&store, &registry),
             store,
             registry,
             workers: 2,
@@ -236,8 +243,8 @@ fn mira() -> AgentName {
 
 /// The agents of a process that has just started, with `mira` connected.
 fn registry(portal: &Portal, store: &Store, dir: &std::path::Path) -> Arc<Registry> {
-    let (app, secret) =
-        portal.add_app("http://localhost:8791/oauth/callback", &["im", "user", "disk"]);
+    let scopes = &["im", "user", "disk", "department"];
+    let (app, secret) = portal.add_app("http://localhost:8791/oauth/callback", scopes);
     let (access, refresh) = portal.issue_tokens(&app, MIRA).expect("tokens");
     let vault = Vault::open(dir, None, None).expect("a key");
     let seal = |what, text| vault.seal(&format!("agents/mira/{what}"), &Secret::new(text));
