@@ -22,6 +22,8 @@ mod docs;
 mod errors;
 mod identity;
 mod inbound_desk;
+mod inbound_edits;
+mod inbound_gaps;
 mod inbound_storm;
 mod keys;
 mod many_agents;

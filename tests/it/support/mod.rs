@@ -2,6 +2,7 @@
 //! model portal and gateway around it, and waiting on conditions instead of sleeping.
 
 pub mod calls;
+pub mod office;
 pub mod scene;
 
 use std::ffi::OsStr;
