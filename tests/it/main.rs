@@ -28,6 +28,7 @@ mod inbound_storm;
 mod keys;
 mod many_agents;
 mod outbound;
+mod permit;
 mod presence;
 mod random_kill;
 mod secrets;

@@ -24,7 +24,9 @@ pub struct Office {
     /// A colleague in sales.
     pub eva: u64,
     /// Somebody in accounting, who may not talk with the agent.
-    ann: u64,
+    pub ann: u64,
+    /// The department that she is in.
+    pub accounting: u64,
     guest: u64,
     bot: u64,
     lines: u64,
@@ -50,7 +52,7 @@ impl Office {
         let lines = scene.portal.add_chat_of('L', "lines", "Customer", scene.olaf, &[scene.mira]);
         let abroad = scene.portal.add_chat("Partners", scene.olaf, &[scene.mira, guest]);
         let expected = ByDialog::new();
-        Office { scene, team, eva, ann, guest, bot, lines, abroad, expected }
+        Office { scene, team, eva, ann, accounting, guest, bot, lines, abroad, expected }
     }
 
     /// Somebody writes to Mira; what he may is expected at the gateway.
