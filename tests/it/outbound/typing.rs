@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::calls::Team;
 use crate::support::calls::assert_refused;
+use crate::support::calls::long;
 use crate::support::calls::look_up;
 use crate::support::eventually;
 use crate::support::scene::Scene;
@@ -33,6 +34,20 @@ fn wait_typing(team: &Team) {
     });
 }
 
+/// Something for Mira.
+fn mention(team: &Team, text: &str) -> String {
+    format!("[USER={}]Mira Holt[/USER], {text}", team.scene.mira)
+}
+
+/// Olaf asks Mira twice. Of the first message everybody has been told once the gateway has the
+/// second, because they are of one dialog.
+fn asks_twice(team: &Team) {
+    for text in ["is it out?", "or not?"] {
+        team.olaf_says(&mention(team, text));
+    }
+    eventually("both to arrive", || (team.scene.received().len() == 2).then_some(()));
+}
+
 #[test]
 fn a_typing_call_shows_the_agent_typing_until_it_says_something() {
     for setting in ["auto", "explicit"] {
@@ -47,8 +62,7 @@ fn a_typing_call_shows_the_agent_typing_until_it_says_something() {
 #[test]
 fn an_agent_types_by_itself_from_a_message_to_its_answer() {
     let team = with("auto");
-    let mention = format!("[USER={}]Mira Holt[/USER] is it out?", team.scene.mira);
-    team.olaf_says(&mention);
+    team.olaf_says(&mention(&team, "is it out?"));
     wait_typing(&team);
     assert_eq!(team.scene.gateway.inbound().len(), 1);
     team.well("d-1", json!({ "text": "Yes." }));
@@ -56,23 +70,39 @@ fn an_agent_types_by_itself_from_a_message_to_its_answer() {
 }
 
 #[test]
+fn an_agent_types_once_the_gateway_has_the_message_and_not_before() {
+    let team = with("auto");
+    team.scene.gateway.refuse_texts("is it out", 503, "unavailable");
+    team.olaf_says(&mention(&team, "is it out?"));
+    eventually("a refusal", || team.connector.log().contains("gateway_away").then_some(()));
+    assert_eq!(team.calls(WRITING), 0, "nobody has taken it yet");
+    team.scene.gateway.accept_all();
+    wait_typing(&team);
+}
+
+#[test]
 fn an_agent_types_only_when_told_if_that_is_set() {
     let team = with("explicit");
-    team.olaf_says(&format!("[USER={}]Mira Holt[/USER] is it out?", team.scene.mira));
-    eventually("the gateway's copy", || (!team.scene.received().is_empty()).then_some(()));
-    // The gateway has the message and nothing was shown for it: one call, and that is this one's.
-    types(&team, "t-1");
-    wait_typing(&team);
-    assert_eq!(team.calls(WRITING), 1);
+    asks_twice(&team);
+    // Signs of typing are shown in the order in which they are asked for, so one that belongs to
+    // what Olaf said would come before this one, which is somewhere else.
+    let private = team.scene.portal.private_chat(team.scene.olaf, team.scene.mira);
+    let there = format!("helper/{}", team.scene.olaf);
+    let answer = team.call("t-1", json!({ "operation": "typing", "external_id": there }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    eventually("the indicator", || {
+        (team.scene.portal.typing(private) == [team.scene.mira]).then_some(())
+    });
+    assert_eq!((team.calls(WRITING), team.scene.portal.typing(team.chat).len()), (1, 0));
 }
 
 #[test]
 fn nobody_types_where_it_is_switched_off() {
     let team = with("off");
-    team.olaf_says(&format!("[USER={}]Mira Holt[/USER] is it out?", team.scene.mira));
-    eventually("the gateway's copy", || (!team.scene.received().is_empty()).then_some(()));
+    asks_twice(&team);
     assert_eq!(types(&team, "t-1"), 1, "it says that it is switched off");
-    team.well("d-1", json!({ "text": "done" }));
+    // What comes after it in the same dialogs, and takes several calls, leaves time to show it.
+    team.well("d-1", json!({ "text": long("done", 3) }));
     assert_eq!(team.calls(WRITING), 0);
 }
 
