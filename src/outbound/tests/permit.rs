@@ -130,6 +130,21 @@ fn a_delivery_that_waits_is_asked_about_again_until_something_may_be_there() {
 }
 
 #[test]
+fn a_question_without_an_answer_is_no_leave() {
+    let scene = Scene::with(own);
+    let guest = scene.portal.add_user(User::of_kind(UserKind::Extranet, "Gus", "Guest"));
+    scene.portal.join(scene.team, OLAF, guest);
+    let row = scene.accept("d-1", "hello");
+    scene.network.plan(When::every("im.dialog.get"), Fault::ActAndDropAnswer);
+    for _ in 0..3 {
+        assert!(scene.run(row).is_some());
+        assert_eq!(scene.delivery(row).state, State::Waiting);
+    }
+    scene.network.clear_plan();
+    refused(&scene, row, "(external_chat)");
+}
+
+#[test]
 fn a_structure_that_is_too_old_lets_nobody_through() {
     let scene = Scene::with(stale);
     let trouble = Fault::error(500, "INTERNAL_SERVER_ERROR", "no");
