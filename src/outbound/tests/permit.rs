@@ -47,7 +47,10 @@ fn stale(store: &Store, registry: &Arc<Registry>) -> Arc<Directory> {
 /// Nobody of Olaf's department may any more.
 fn deny_olaf(scene: &Scene) {
     let denied = BTreeSet::from([DepartmentId(1)]);
-    assert_eq!(scene.shared.directory.change_rule(&mira(), |own| own.denied = Some(denied)), Ok(true));
+    assert_eq!(
+        scene.shared.directory.change_rule(&mira(), |own| own.denied = Some(denied)),
+        Ok(true)
+    );
 }
 
 /// A delivery to Olaf alone.
