@@ -11,12 +11,15 @@ use crate::agents::registry::Registry;
 use crate::base::clock;
 use crate::base::metrics::Counter;
 use crate::base::metrics::add;
+use crate::bitrix::failure;
 use crate::bitrix::methods;
 use crate::bitrix::wire::dialog::DialogMessage;
 use crate::bitrix::wire::event::EventPage;
 use crate::bitrix::wire::recent::RecentDialog;
 use crate::directory::Directory;
+use crate::domain::acl::Because;
 use crate::domain::failure::Class;
+use crate::domain::failure::Effect;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
@@ -126,7 +129,13 @@ impl Intake {
         let asked: Vec<UserId> = people.iter().copied().collect();
         self.directory.ensure(reader.agent, &asked)?;
         let decide = |person| (person, self.directory.decide(reader.agent, reader.user, person));
-        Ok(people.into_iter().map(decide).collect())
+        let decided: People = people.into_iter().map(decide).collect();
+        if decided.values().any(|decision| decision.because == Because::NoStructure) {
+            // Nobody can say who may. Nothing is forwarded, and nothing is lost: it stays where it is.
+            let (class, effect) = (Class::ScopeMissing, Effect::None);
+            return Err(failure::failure("directory", false, class, effect, "no_structure").into());
+        }
+        Ok(decided)
     }
 
     /// What these messages of a dialog answer, as far as the portal tells (b24: messenger §4.2).

@@ -24,7 +24,6 @@ use crate::base::threads::Stop;
 use crate::bitrix::methods;
 use crate::domain::agent::AgentState;
 use crate::domain::failure::Class;
-use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::ids::EventId;
 use crate::domain::ids::UserId;
@@ -199,7 +198,7 @@ impl Poll {
             return Ok(turn);
         }
         if looked.events_astray {
-            self.begin_anew(due)?;
+            self.subscribe(due)?;
         }
         let read = self.read_events(reader)?;
         turn.talk |= read.talk;
@@ -225,30 +224,25 @@ impl Poll {
                 }
                 Ok(Source::Events)
             }
-            Err(failure) if failure.class == Class::MethodMissing => {
+            Err(Setback::Portal(failure)) if failure.class == Class::MethodMissing => {
                 let again_at = Instant::now() + limits::EVENT_METHOD_PROBE_EVERY;
                 if self.plan().without_log.insert(agent.clone(), again_at).is_none() {
                     log::warn!("event_log_missing agent={agent} method={}", failure.method);
                 }
                 Ok(Source::Dialogs)
             }
-            Err(failure) => Err(failure.into()),
+            Err(why) => Err(why),
         }
     }
 
-    fn subscribe(&self, due: &Due) -> Result<(), Failure> {
+    /// Subscribes, and reads from the first event on: numbers that began anew below the cursor would
+    /// have it delete each event unread (b24: messenger §3.2 item 5, §14 R12). Whatever is still
+    /// there comes again, and what is known is passed over.
+    fn subscribe(&self, due: &Due) -> Result<(), Setback> {
         self.parts.registry.call(&due.agent, &methods::event_subscribe())?;
-        self.plan().timetable.subscribed(&due.agent, due.user, Instant::now());
-        Ok(())
-    }
-
-    /// Events went astray: somebody else reads or unsubscribed them, or their numbers began anew
-    /// below the cursor, which then deletes each unread (b24: messenger §3.2 item 5, §14 R12).
-    /// Whatever is still there comes again from the first on, and what is known is passed over.
-    fn begin_anew(&self, due: &Due) -> Result<(), Setback> {
-        self.subscribe(due)?;
         let progress = Progress::Events(FIRST);
         self.parts.store.commit_inbound(&due.agent, Findings::default(), progress, clock::now())?;
+        self.plan().timetable.subscribed(&due.agent, due.user, Instant::now());
         Ok(())
     }
 

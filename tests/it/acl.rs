@@ -211,6 +211,41 @@ fn an_agent_is_not_shown_as_typing_where_it_may_not_write() {
 }
 
 #[test]
+fn while_nobody_can_say_who_may_nothing_is_forwarded_and_nothing_is_lost() {
+    let mut company = Company::new();
+    company.scene.set("BITRIX24_DENIED_REPLY", "I may only talk with sales.");
+    let mut connector = company.scene.start_connected();
+    company.write(company.scene.olaf, "before");
+    company.await_received(&["before"]);
+    assert!(connector.terminate().expect("it stops").success());
+    // The structure was last read long ago, and the portal does not show it any more.
+    let file = rusqlite::Connection::open(company.scene.state_dir().join("connector.sqlite3"));
+    let aged = file.expect("the database").execute(
+        "UPDATE meta SET value = CAST('1000' AS BLOB) WHERE key = 'directory_read_at'",
+        [],
+    );
+    assert_eq!(aged, Ok(1));
+    let scopes = |there: bool| {
+        let mut world = company.scene.portal.world();
+        let app = world.apps.values_mut().next().expect("an application");
+        match there {
+            true => app.scopes.insert("department".to_owned()),
+            false => app.scopes.remove("department"),
+        };
+    };
+    scopes(false);
+    company.write(company.scene.olaf, "meanwhile");
+    let connector = company.scene.start();
+    eventually("the log to say so", || connector.log().contains("code=no_structure").then_some(()));
+    let status = connector.status().expect("a status");
+    assert!(status["warnings"].to_string().contains("the scope department"), "{status}");
+    scopes(true);
+    company.await_received(&["before", "meanwhile"]);
+    let chat = company.scene.portal.private_chat(company.scene.olaf, company.scene.mira);
+    assert!(company.scene.said_by_agent(chat).is_empty(), "nobody was told that they may not");
+}
+
+#[test]
 fn who_may_not_is_told_so_once_a_day() {
     let mut company = Company::new();
     company.scene.set("BITRIX24_DENIED_REPLY", "I may only talk with sales.");
