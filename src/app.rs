@@ -106,6 +106,7 @@ fn stop(running: Running) {
         }
         drop(flows.refresh);
         drop(flows.reading);
+        drop(flows.upkeep);
     }
     deliver.stop();
     consent.stop();

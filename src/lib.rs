@@ -16,6 +16,7 @@ mod bitrix;
 mod gateway;
 mod http;
 mod store;
+mod upkeep;
 mod vault;
 
 mod agents;

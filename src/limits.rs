@@ -239,6 +239,16 @@ pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Unfinished deliveries that one request to forget an agent drops at most: each is a commit, and the
 /// caller waits. More take another request.
 pub const FORGET_DELIVERIES_MAX: usize = 1_000;
+/// How often old rows are looked for.
+pub const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
+/// Rows that one commit looks at, and removes at most: a commit of so many takes some milliseconds.
+pub const PRUNE_ROWS: u32 = 200;
+/// Between two of them, so that whoever delivers waits for one at most.
+pub const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+/// The shortest retention: the gateway may repeat a call for a month.
+pub const RETENTION_DAYS_MIN: u64 = 31;
+/// The longest: ten years.
+pub const RETENTION_DAYS_MAX: u64 = 3_653;
 /// What is read of a master key's text: base64 of 32 bytes is 44 characters.
 pub const KEY_TEXT_BYTES_MAX: u64 = 1024;
 /// Hints of agents that work again which may wait for the delivery schedule: more agents than any

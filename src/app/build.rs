@@ -54,6 +54,7 @@ use crate::settings::TypingPolicy;
 use crate::store;
 use crate::store::Store;
 use crate::store::StoreThread;
+use crate::upkeep::Upkeep;
 use crate::vault;
 use crate::vault::Vault;
 
@@ -79,6 +80,7 @@ pub(super) struct Flows {
     pub(super) outbound: Outbound,
     pub(super) refresh: Refresh,
     pub(super) reading: directory::Refresh,
+    pub(super) upkeep: Upkeep,
     pub(super) directory: Arc<Directory>,
     pub(super) consents: Arc<Consents>,
 }
@@ -244,8 +246,9 @@ fn flows(
     .map_err(no_thread)?;
     let refresh = Refresh::start(Arc::clone(&agents.registry), exits).map_err(no_thread)?;
     let reading = directory::Refresh::start(Arc::clone(&directory), exits).map_err(no_thread)?;
+    let upkeep = Upkeep::start(store.clone(), settings.retention, exits).map_err(no_thread)?;
     let consents = Arc::clone(&agents.consents);
-    Ok(Flows { inbound, outbound, refresh, reading, directory, consents })
+    Ok(Flows { inbound, outbound, refresh, reading, upkeep, directory, consents })
 }
 
 /// Settings without which nothing works, in the order in which a person sets them.

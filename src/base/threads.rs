@@ -31,6 +31,8 @@ pub enum ThreadName {
     Refresh,
     /// Reads the company's structure.
     Directory,
+    /// Removes what ended long ago.
+    Upkeep,
     /// The one database writer.
     Store,
     /// Serves the control listener.
@@ -52,6 +54,7 @@ impl fmt::Display for ThreadName {
             ThreadName::ReadMarks => f.write_str("read-marks"),
             ThreadName::Refresh => f.write_str("refresh"),
             ThreadName::Directory => f.write_str("directory"),
+            ThreadName::Upkeep => f.write_str("upkeep"),
             ThreadName::Store => f.write_str("store"),
             ThreadName::HttpControl(n) => write!(f, "http-control-{n}"),
             ThreadName::HttpDeliver(n) => write!(f, "http-deliver-{n}"),

@@ -124,6 +124,8 @@ pub struct Settings {
     pub poll_idle: Duration,
     /// Size of the delivery pool.
     pub delivery_workers: usize,
+    /// How long finished rows stay.
+    pub retention: Duration,
     /// Log filter.
     pub log_filter: String,
     /// Log line format.
@@ -309,6 +311,8 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
     let poll_active = reader.millis("BITRIX24_POLL_ACTIVE_MS", least, most, Duration::from_secs(1));
     let poll_idle = reader.millis("BITRIX24_POLL_IDLE_MS", least, most, Duration::from_secs(10));
     let delivery_workers = reader.number("BITRIX24_DELIVERY_WORKERS", 1, 64, 8);
+    let (least, most) = (limits::RETENTION_DAYS_MIN, limits::RETENTION_DAYS_MAX);
+    let retention = reader.number("BITRIX24_RETENTION_DAYS", least, most, 45);
     let log_filter = reader.parsed("BITRIX24_LOG", log_filter);
     let formats = [("text", Format::Text), ("json", Format::Json)];
     let log_format = reader.choice("BITRIX24_LOG_FORMAT", &formats, Format::Text);
@@ -345,6 +349,7 @@ fn typed(reader: &mut Reader, state_fallback: &str) -> Settings {
         poll_active,
         poll_idle,
         delivery_workers: usize::try_from(delivery_workers).unwrap_or(8),
+        retention: Duration::from_secs(retention * 24 * 3600),
         log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
         log_format,
         warnings: warnings(reader),
@@ -488,13 +493,12 @@ fn log_filter(text: &str) -> Result<String, String> {
 }
 
 fn warnings(reader: &Reader) -> Vec<String> {
-    let unknown = reader.unknown().into_iter().map(|(name, nearest)| match nearest {
+    let unknown = reader.unknown().into_iter();
+    let told = unknown.map(|(name, nearest)| match nearest {
         Some(nearest) => format!("{name} is not a setting; did you mean {nearest}?"),
         None => format!("{name} is not a setting and has no effect"),
     });
-    let not_yet = reader.not_yet().into_iter();
-    let not_yet = not_yet.map(|name| format!("{name} has no effect in this version"));
-    unknown.chain(not_yet).collect()
+    told.collect()
 }
 
 #[cfg(test)]

@@ -217,23 +217,12 @@ impl Reader {
     /// Names of this connector that are set and that nobody reads, each with what was probably
     /// meant.
     pub fn unknown(&self) -> Vec<(String, Option<&'static str>)> {
-        let known = |name: &str| table::find(name).is_some() || table::NOT_YET.contains(&name);
+        let known = |name: &str| table::find(name).is_some();
         let names = self.environment.keys().chain(self.file.keys());
         let mut unknown: Vec<String> =
             names.filter(|name| name.starts_with("BITRIX24_") && !known(name)).cloned().collect();
         unknown.sort();
         unknown.dedup();
         unknown.into_iter().map(|name| (table::nearest(&name), name)).map(|(n, u)| (u, n)).collect()
-    }
-
-    /// Settings of the contract that are set and that this version does not use yet.
-    pub fn not_yet(&self) -> Vec<&'static str> {
-        let set = |name: &str| {
-            let filled = |map: &HashMap<String, String>| {
-                map.get(name).is_some_and(|value| !value.trim().is_empty())
-            };
-            filled(&self.environment) || filled(&self.file)
-        };
-        table::NOT_YET.iter().copied().filter(|name| set(name)).collect()
     }
 }

@@ -235,6 +235,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("BITRIX24_DELIVERY_WORKERS", "8", "8", "Size of the delivery pool, 1 to 64."),
     setting(
+        "BITRIX24_RETENTION_DAYS",
+        "45",
+        "90",
+        "How long finished deliveries and messages are kept, in days, 31 to 3653.",
+    ),
+    setting(
         "BITRIX24_LOG",
         "info",
         "info,aihummer_bitrix24::inbound=debug",
@@ -243,10 +249,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("BITRIX24_LOG_FORMAT", "text", "json", "Log lines on stderr as text or json."),
 ];
 
-/// Settings of the contract that this version accepts and does not use yet. Setting one is
-/// answered by a warning at start, so that nobody believes it works.
-pub const NOT_YET: &[&str] = &["BITRIX24_RETENTION_DAYS"];
-
 /// The entry of a setting.
 pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
@@ -254,7 +256,7 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 
 /// The known name nearest to a mistyped one, if any is near enough to be meant.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let names = SETTINGS.iter().map(|setting| setting.name).chain(NOT_YET.iter().copied());
+    let names = SETTINGS.iter().map(|setting| setting.name);
     let (distance, found) =
         names.map(|known| (edit_distance(name, known), known)).min_by_key(|(d, _)| *d)?;
     (distance <= 1 + name.len() / 6).then_some(found)
@@ -279,7 +281,6 @@ fn edit_distance(a: &str, b: &str) -> usize {
 mod tests {
     use std::collections::HashSet;
 
-    use super::NOT_YET;
     use super::SETTINGS;
     use super::nearest;
 
@@ -287,9 +288,6 @@ mod tests {
     fn names_are_unique_and_pass_the_marketplace_scan() {
         let names: HashSet<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
         assert_eq!(names.len(), SETTINGS.len());
-        for name in NOT_YET {
-            assert!(!names.contains(name), "{name} is in both lists");
-        }
         for setting in SETTINGS.iter().filter(|setting| !setting.secret) {
             let lower = setting.name.to_lowercase();
             for word in ["token", "secret", "password", "passphrase", "credential", "bearer"] {

@@ -1,5 +1,7 @@
 //! Tests of the settings: defaults, precedence, and every kind of malformed value.
 
+use std::time::Duration;
+
 use std::collections::HashMap;
 
 use url::Url;
@@ -128,16 +130,19 @@ fn a_public_deliver_listener_needs_a_secret() {
 }
 
 #[test]
-fn unknown_and_not_yet_used_names_are_told() {
-    let settings = read(&[
-        ("BITRIX24_PORTAL_URI", "x"),
-        ("BITRIX24_RETENTION_DAYS", "45"),
-        ("OTHER_THING", "x"),
-    ])
-    .expect("valid");
-    assert_eq!(settings.warnings.len(), 2);
+fn unknown_names_are_told() {
+    let settings = read(&[("BITRIX24_PORTAL_URI", "x"), ("OTHER_THING", "x")]).expect("valid");
+    assert_eq!(settings.warnings.len(), 1);
     assert!(settings.warnings[0].contains("did you mean BITRIX24_PORTAL_URL?"));
-    assert!(settings.warnings[1].contains("BITRIX24_RETENTION_DAYS has no effect"));
+}
+
+#[test]
+fn finished_rows_stay_for_a_month_at_least() {
+    let kept = |days| read(&[("BITRIX24_RETENTION_DAYS", days)]).map(|settings| settings.retention);
+    assert_eq!(kept("31").expect("valid"), Duration::from_secs(31 * 24 * 3600));
+    for wrong in ["30", "0", "3654", "x"] {
+        assert_eq!(kept(wrong).expect_err("refused")[0].name, "BITRIX24_RETENTION_DAYS");
+    }
 }
 
 #[test]

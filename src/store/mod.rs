@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod looks;
 mod migrate;
 pub mod outbox;
+pub mod prune;
 pub mod review;
 mod shown;
 mod writer;

@@ -46,7 +46,7 @@ pub struct NewInbound {
 /// What was found out about an agent's messages, to be committed in one piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Messages to forward; known ones are passed over.
+    /// Messages to forward; known ones are passed over, and those as old as what was removed.
     pub rows: Vec<NewInbound>,
     /// Messages as their authors changed them: taken over while the gateway does not have them.
     pub edits: Vec<NewInbound>,
@@ -220,7 +220,8 @@ fn insert(
 ) -> Result<usize> {
     let sql = "INSERT INTO outbox (agent, chat, dialog, message, text, sender, sender_name, \
                mentioned, reply_to, sent_at, due_at, queued_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11) \
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11 \
+               WHERE NOT EXISTS (SELECT 1 FROM agents WHERE name = ?1 AND pruned_to >= ?4) \
                ON CONFLICT (agent, message) DO NOTHING";
     let values = rusqlite::params![
         agent.as_str(),

@@ -49,6 +49,7 @@ use crate::domain::step::StepKind;
 use crate::limits;
 
 mod inbox;
+mod prune;
 mod review;
 
 const NOW: UnixMs = UnixMs(1_777_882_807_000);

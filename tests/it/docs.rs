@@ -309,17 +309,6 @@ fn every_setting_is_explained_with_its_default() {
         }
         names.insert(text("name").to_owned());
     }
-    let table = read("src/settings/table.rs");
-    let not_yet = table.split("pub const NOT_YET").nth(1).expect("the list");
-    let not_yet = not_yet.split("];").next().unwrap_or_default();
-    let not_yet: Vec<&str> = not_yet.split('"').skip(1).step_by(2).collect();
-    let unused = section(&operate, "## Not built yet");
-    for name in not_yet {
-        if !quoted(unused).any(|quoted| quoted == name) {
-            problems.push(format!("{name}: known, without effect, and not told"));
-        }
-        names.insert(name.to_owned());
-    }
     // For tests, and of the gateway.
     let others = ["AIHUMMER_SLOW", "AIHUMMER_DEFAULT_WORKSPACE_ID"];
     for document in documents() {
