@@ -1,13 +1,14 @@
-//! Writes styled lines as BB-code: tags opened and closed in proper nesting, closed at the end of
-//! every line. Only these tags are ever written: b i u s url user code.
+//! Writes lines as BB-code: tags opened and closed in proper nesting, closed at the end of every
+//! line. Only these tags are ever written: b i u s url user code.
 
 use crate::markup::Format;
 use crate::markup::defang;
 use crate::markup::defang::ZWSP;
-use crate::markup::line::Kind;
-use crate::markup::line::Line;
+use crate::markup::line::Inline;
 use crate::markup::line::Run;
+use crate::markup::line::Stack;
 use crate::markup::line::Style;
+use crate::markup::line::Styles;
 use crate::markup::links;
 
 /// Around a block of code.
@@ -15,67 +16,75 @@ pub(super) const CODE_OPEN: &str = "[code]";
 /// See [`CODE_OPEN`].
 pub(super) const CODE_CLOSE: &str = "[/code]";
 
-/// One line, without the tags of a code block around it.
-pub(super) fn line(line: &Line) -> String {
-    let mut out = line.prefix.clone();
-    match line.kind {
-        Kind::Blank => {}
-        Kind::Raw => line.runs.iter().for_each(|run| out.push_str(&run.text)),
-        Kind::Code => line.runs.iter().for_each(|run| defang::code_block(&run.text, &mut out)),
-        Kind::Text => runs(&line.runs, &mut out),
+/// What is shown as a blank, or collapses (b24: messenger §10.3); wider blanks do not.
+const BLANKS: [char; 3] = [' ', '\t', '\u{a0}'];
+
+/// The runs of a line.
+pub(super) fn runs(inline: &Inline, runs: &[Run], styles: &Styles, out: &mut String) {
+    let mentions = runs.iter().any(|run| styles.is_mention(run.style));
+    let mut open = Stack::EMPTY;
+    for (number, run) in runs.iter().enumerate() {
+        let text = inline.text_of(run);
+        // Blanks at the beginning of a line are invisible, but four of them are code to a client
+        // that reads Markdown (b24: messenger §10.6).
+        let text = if number == 0 && !run.code { text.trim_start_matches(BLANKS) } else { text };
+        let own_address = own_address(text, run, runs.get(number + 1), styles);
+        // A link that shows its own address is written without naming it twice.
+        let style = if own_address.is_some() { styles.below(run.style) } else { run.style };
+        switch(open, style, styles, out);
+        open = style;
+        if let Some(address) = own_address {
+            out.extend(["[url]", address, "[/url]"]);
+        } else if run.code {
+            code_span(text, out);
+        } else {
+            let seen = match mentions {
+                true => seen(inline, runs, number, styles),
+                false => (String::new(), String::new()),
+            };
+            let (before, after) = (seen.0.as_str(), seen.1.as_str());
+            // Inside a link of ours the server makes no other.
+            let linked = styles.is_link(style);
+            // A mention's tags may go, others stay at the beginning.
+            let bare = style == Stack::EMPTY
+                || styles.below(style) == Stack::EMPTY && styles.is_mention(style);
+            let line_start = number == 0 && bare;
+            let touches = number.checked_sub(1).map(|number| &runs[number]);
+            let touches = touches.filter(|last| last.style == run.style);
+            let last = touches.and_then(|last| match last.code {
+                true => Some('`'),
+                false => inline.text_of(last).chars().next_back(),
+            });
+            let place = defang::Place { line_start, linked, last, before, after };
+            // A client that reads Markdown would take a tag before it for the text of a link.
+            if text.starts_with('(') && out.ends_with(']') {
+                out.push(ZWSP);
+            }
+            defang::prose(text, place, out);
+        }
     }
-    // Blanks at the end of a line are invisible and cost length.
-    if line.kind == Kind::Text {
-        out.truncate(out.trim_end_matches([' ', '\t']).len());
-    }
-    out
+    switch(open, Stack::EMPTY, styles, out);
 }
 
-fn runs(runs: &[Run], out: &mut String) {
-    let mut open: Vec<&Style> = Vec::new();
-    for (number, run) in runs.iter().enumerate() {
-        let own_address = is_own_address(run, runs.get(number + 1));
-        // A link that shows its own address is written without naming it twice.
-        let styles = &run.styles[..run.styles.len() - usize::from(own_address)];
-        let common = open.iter().zip(styles).take_while(|(a, b)| **a == *b).count();
-        while open.len() > common {
-            close(open.pop(), out);
-        }
-        for style in &styles[common..] {
-            open_tag(style, out);
-            open.push(style);
-        }
-        let linked = styles.iter().any(|style| matches!(style, Style::Link(_)));
-        if own_address {
-            if let Some(Style::Link(address)) = run.styles.last() {
-                out.push_str(&format!("[url]{address}[/url]"));
-            }
-        } else if run.code {
-            out.push('`');
-            defang::code_span(&run.text, out);
-            out.push('`');
-        } else {
-            // Inside a link of ours the server makes no other.
-            let (before, after) = seen(runs, number);
-            let (before, after) = (before.as_str(), after.as_str());
-            let place = defang::Place { line_start: number == 0, linked, before, after };
-            defang::prose(&run.text, place, out);
-        }
+/// Two spans that touch are one to whoever reads their back-ticks again.
+fn code_span(text: &str, out: &mut String) {
+    if out.ends_with('`') {
+        out.push(ZWSP);
     }
-    while !open.is_empty() {
-        close(open.pop(), out);
-    }
+    out.push('`');
+    defang::code_span(text, out);
+    out.push('`');
 }
 
 /// The text before and behind a run, as far as nothing but a mention's tags stands between: the
 /// portal may take those away, and what is left must not join to something that acts.
-fn seen(runs: &[Run], number: usize) -> (String, String) {
+fn seen(inline: &Inline, runs: &[Run], number: usize, styles: &Styles) -> (String, String) {
     let apart = |one: &Run, other: &Run| {
-        let styles = |run: &Run| -> Vec<Style> {
-            let others = run.styles.iter().filter(|style| !matches!(style, Style::Mention(_)));
-            others.cloned().collect()
+        let bare = |run: &Run| match styles.find(run.style, &Style::Mention(None)) {
+            Some(mention) if mention == run.style => styles.below(mention),
+            _ => run.style,
         };
-        one.code || other.code || styles(one) != styles(other)
+        one.code || other.code || bare(one) != bare(other)
     };
     let mut after = String::new();
     for pair in runs[number..].windows(2) {
@@ -83,7 +92,7 @@ fn seen(runs: &[Run], number: usize) -> (String, String) {
         if room == 0 || apart(&pair[0], &pair[1]) {
             break;
         }
-        after.extend(pair[1].text.chars().take(room));
+        after.extend(inline.text_of(&pair[1]).chars().take(room));
     }
     let mut before = Vec::new();
     for pair in runs[..=number].windows(2).rev() {
@@ -91,35 +100,57 @@ fn seen(runs: &[Run], number: usize) -> (String, String) {
         if room == 0 || apart(&pair[0], &pair[1]) {
             break;
         }
-        before.extend(pair[0].text.chars().rev().take(room));
+        before.extend(inline.text_of(&pair[0]).chars().rev().take(room));
     }
     (before.into_iter().rev().collect(), after)
 }
 
-/// Whether a run is the whole text of a link, and shows nothing but where it leads.
-fn is_own_address(run: &Run, next: Option<&Run>) -> bool {
-    let Some(link @ Style::Link(address)) = run.styles.last() else { return false };
-    let goes_on = next.is_some_and(|next| next.styles.contains(link));
-    !run.code && !goes_on && links::escaped(&run.text) == *address
+/// The address of a link whose whole text a run is, when it shows nothing but that address.
+fn own_address<'a>(
+    text: &str,
+    run: &Run,
+    next: Option<&Run>,
+    styles: &'a Styles,
+) -> Option<&'a str> {
+    let Some(Style::Link(address)) = styles.top(run.style) else { return None };
+    let goes_on = next.is_some_and(|next| styles.holds(next.style, run.style));
+    let own = !run.code && !goes_on && links::escaped(text) == *address;
+    own.then_some(address.as_str())
 }
 
-fn open_tag(style: &Style, out: &mut String) {
-    match style {
-        Style::Bold => out.push_str("[b]"),
-        Style::Italic => out.push_str("[i]"),
-        Style::Underline => out.push_str("[u]"),
-        Style::Strike => out.push_str("[s]"),
-        Style::Link(address) => {
-            out.push_str("[url=");
-            out.push_str(address);
-            out.push(']');
-        }
-        Style::Mention(Some(user)) => out.push_str(&format!("[USER={user}]")),
-        Style::Mention(None) => out.push_str("[USER=all]"),
+/// From one stack of open tags to another.
+fn switch(from: Stack, to: Stack, styles: &Styles, out: &mut String) {
+    if from == to {
+        return;
+    }
+    let common = styles.common(from, to);
+    let mut at = from;
+    while at != common {
+        close_tag(styles.top(at), out);
+        at = styles.below(at);
+    }
+    open_tags(common, to, styles, out);
+}
+
+/// Calls itself once for each style; a stack holds a few.
+fn open_tags(from: Stack, to: Stack, styles: &Styles, out: &mut String) {
+    if from == to {
+        return;
+    }
+    open_tags(from, styles.below(to), styles, out);
+    match styles.top(to) {
+        Some(Style::Bold) => out.push_str("[b]"),
+        Some(Style::Italic) => out.push_str("[i]"),
+        Some(Style::Underline) => out.push_str("[u]"),
+        Some(Style::Strike) => out.push_str("[s]"),
+        Some(Style::Link(address)) => out.extend(["[url=", address, "]"]),
+        Some(Style::Mention(Some(user))) => out.extend(["[USER=", &user.to_string(), "]"]),
+        Some(Style::Mention(None)) => out.push_str("[USER=all]"),
+        None => {}
     }
 }
 
-fn close(style: Option<&Style>, out: &mut String) {
+fn close_tag(style: Option<&Style>, out: &mut String) {
     out.push_str(match style {
         Some(Style::Bold) => "[/b]",
         Some(Style::Italic) => "[/i]",
@@ -142,7 +173,7 @@ pub(super) fn finish(part: String, format: Format) -> String {
         return format!("0{ZWSP}");
     }
     if format == Format::Bbcode || !trimmed.starts_with("[USER=") {
-        return trimmed.to_owned();
+        return if trimmed.len() == part.len() { part } else { trimmed.to_owned() };
     }
     // The portal may take the tags of a mention away.
     let bare = without_mentions(trimmed);

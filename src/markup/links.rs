@@ -3,8 +3,10 @@
 
 use crate::limits;
 use crate::markup::defang;
+use crate::markup::line::Inline;
 use crate::markup::line::Run;
 use crate::markup::line::Style;
+use crate::markup::line::Styles;
 
 /// What Markdown writes a mention as: `[Name](bitrix24:user/12)`, `[all](bitrix24:all)`.
 const MENTION_SCHEME: &str = "bitrix24:";
@@ -72,50 +74,62 @@ pub(super) fn escaped(address: &str) -> String {
 
 /// Bare web addresses as links of ours, because those the server makes swallow what follows them
 /// (b24: messenger §10.2). Punctuation at their end stays outside.
-pub(super) fn bare_links(run: Run) -> Vec<Run> {
-    let linked = run.styles.iter().any(|s| matches!(s, Style::Link(_) | Style::Mention(_)));
-    if run.code || linked {
-        return vec![run];
+pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles) {
+    if !inline.runs.iter().any(|run| may_link(inline.text_of(run))) {
+        return;
     }
-    let mut runs = Vec::new();
-    let mut plain_from = 0;
-    let mut search_from = 0;
-    let text = run.text.as_str();
-    while let Some(at) = next_address(text, search_from) {
-        let length = address_length(&text[at..]);
-        let address = &text[at..at + length];
-        search_from = at + length.max(1);
-        while !text.is_char_boundary(search_from) {
-            search_from += 1;
+    inline.split_runs(|text, runs, number, pieces| {
+        let run = runs[number];
+        if run.code || styles.is_link(run.style) || styles.is_mention(run.style) {
+            return pieces.push(run);
         }
-        let too_long = address.len() > limits::MARKUP_ADDRESS_BYTES_MAX;
-        if too_long || !address.contains("://") || address.ends_with("://") {
-            continue;
+        let (mut from, mut next) = (run.from, run.from);
+        while let Some((at, scheme)) = next_address(&text[run.from..run.to], next - run.from) {
+            let at = run.from + at;
+            let address = &text[at..at + address_length(&text[at..run.to])];
+            next = at + address.len().max("www.".len());
+            if address.len() > limits::MARKUP_ADDRESS_BYTES_MAX || !is_whole(address) {
+                continue;
+            }
+            let address = escaped(&format!("{scheme}{address}"));
+            let style = styles.with(run.style, Style::Link(address));
+            pieces.push(Run { from, to: at, ..run });
+            pieces.push(Run { from: at, to: next, style, in_link: true, ..run });
+            from = next;
         }
-        runs.push(Run { text: text[plain_from..at].to_owned(), ..run.clone() });
-        let mut styles = run.styles.clone();
-        styles.push(Style::Link(escaped(address)));
-        runs.push(Run { text: address.to_owned(), styles, code: false, in_link: true });
-        plain_from = at + length;
-    }
-    runs.push(Run { text: text[plain_from..].to_owned(), ..run.clone() });
-    runs.retain(|run| !run.text.is_empty());
-    runs
+        pieces.push(Run { from, ..run });
+    });
 }
 
-/// Where the next `http://` or `https://` begins, not in the middle of a word.
-fn next_address(text: &str, from: usize) -> Option<usize> {
-    let mut start = from;
-    loop {
-        let at = start + text.get(start..)?.find("http")?;
-        let rest = &text[at + 4..];
-        let before = text[..at].chars().next_back();
-        let is_scheme = rest.starts_with("://") || rest.starts_with("s://");
-        if is_scheme && !before.is_some_and(char::is_alphanumeric) {
-            return Some(at);
-        }
-        start = at + 4;
+/// Whether a text may hold a bare address. Cheap, and never a false no.
+pub(super) fn may_link(text: &str) -> bool {
+    text.contains("://") || text.contains("www.") || text.contains("WWW.")
+}
+
+/// Whether there is more of an address than its scheme.
+fn is_whole(address: &str) -> bool {
+    match address.split_once("://") {
+        Some((_, behind)) => !behind.is_empty(),
+        None => starts(address, "www.") && address[4..].starts_with(char::is_alphanumeric),
     }
+}
+
+/// Where the next `http://`, `https://` or `www.` begins, not in the middle of a word; and what its
+/// address lacks in front.
+fn next_address(text: &str, from: usize) -> Option<(usize, &'static str)> {
+    let begins = |at: &usize| match text.as_bytes()[*at] {
+        b'h' | b'H' => starts(&text[*at..], "http://") || starts(&text[*at..], "https://"),
+        b'w' | b'W' => starts(&text[*at..], "www."),
+        _ => false,
+    };
+    let in_word = |at: usize| text[..at].ends_with(char::is_alphanumeric);
+    let at = (from..text.len()).filter(begins).find(|at| !in_word(*at))?;
+    Some((at, if text.as_bytes()[at].eq_ignore_ascii_case(&b'w') { "http://" } else { "" }))
+}
+
+/// Whether a text begins with an ASCII one, in any case of letters.
+fn starts(text: &str, with: &str) -> bool {
+    text.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with))
 }
 
 /// How long the address is that a text begins with.

@@ -1,17 +1,19 @@
 //! Rank 1: Markdown of an agent to BB-code parts for the portal, and the portal's text back to
 //! Markdown. Pure and total: any input gives valid output, in linear time.
 //!
-//! The way out: pulldown-cmark events → styled lines (`parse`, `line`) → text (`emit`, `defang`) →
-//! parts (`split`). A line carries its own tags, closed at its end, so every line border is a place
-//! where a message may be cut. What each construct becomes, and why, is the last table of
+//! The way out: pulldown-cmark events → a styled line (`parse`, `line`) → a row of the page (`emit`,
+//! `defang`, `page`) → parts (`split`). A row carries its own tags, closed at its end, so between any
+//! two rows a message may be cut. What each construct becomes, and why, is the last table of
 //! docs/bitrix24.md.
 
 mod compare;
 mod defang;
 mod emit;
+mod emoji;
 mod line;
 mod links;
 mod names;
+mod page;
 mod parse;
 mod preview;
 mod readback;
@@ -25,6 +27,8 @@ pub use readback::mentioned;
 #[allow(unused_imports)] // who decides whom `@all` addresses asks for it
 pub use readback::mentions_all;
 pub use readback::read_back;
+
+use std::borrow::Cow;
 
 use crate::limits;
 
@@ -77,27 +81,47 @@ pub struct Member {
 /// The BB-code parts of a text, each valid alone and within the portal's length; empty when nothing
 /// visible is left.
 pub fn render(text: &str, format: Format, mentions: &Mentions) -> Vec<String> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    // Invisible, and some of them vanish when the portal trims a message.
-    let text = text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "");
-    let lines = match format {
+    let text = cleaned(text);
+    let page = match format {
         Format::Markdown if too_deep(&text) => parse::plain(&text),
         Format::Markdown => parse::markdown(&text, mentions),
         Format::Plain => parse::plain(&text),
         Format::Bbcode => parse::raw(&text),
     };
-    let parts = split::parts(lines).into_iter().map(|part| emit::finish(part, format));
+    let parts = split::parts(&page).into_iter().map(|part| emit::finish(part, format));
     parts.filter(|part| has_visible(part)).collect()
 }
 
-/// Whether a line begins with more marks of quotes and lists than anybody means.
+/// A text with one kind of line end and without control characters: they are invisible, and some of
+/// them vanish when the portal trims a message.
+fn cleaned(text: &str) -> Cow<'_, str> {
+    let ascii = |byte: &u8| *byte < b' ' && !b"\n\t".contains(byte) || *byte == 0x7f;
+    // The others, U+0080 to U+009F.
+    let beyond = |pair: &[u8]| pair[0] == 0xc2 && pair[1] < 0xa0;
+    if !text.bytes().any(|byte| ascii(&byte)) && !text.as_bytes().windows(2).any(beyond) {
+        return Cow::Borrowed(text);
+    }
+    let strange = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    Cow::Owned(text.replace(strange, ""))
+}
+
+/// Whether a line opens more quotes and lists than anybody means. Each further line costs the parser
+/// as much as they are deep.
 fn too_deep(text: &str) -> bool {
     text.split('\n').any(|line| {
         let mark = |c: char| c.is_ascii_digit() || " \t>-+*.)".contains(c);
         let begin = &line[..line.find(|c| !mark(c)).unwrap_or(line.len())];
-        // A list's mark has a blank behind it; a rule of dashes has not.
+        if begin.len() <= limits::MARKUP_NESTING_READ_MAX {
+            return false;
+        }
+        // A list's mark has a blank behind it; a rule of dashes has not. Blanks before a mark stand
+        // for the lists around it.
         let lists = begin.split([' ', '\t']).filter(|word| !word.is_empty()).count();
-        begin.matches('>').count().max(lists) > limits::MARKUP_NESTING_READ_MAX
+        let tabs = begin.matches('\t').count();
+        let columns = begin.matches(' ').count() + tabs * 4;
+        let around = if lists > 0 { columns / 2 } else { 0 };
+        begin.matches('>').count().max(lists).max(around) > limits::MARKUP_NESTING_READ_MAX
     })
 }
 

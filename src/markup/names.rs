@@ -6,8 +6,10 @@
 use crate::limits;
 use crate::markup::Mentions;
 use crate::markup::defang::ZWSP;
+use crate::markup::line::Inline;
 use crate::markup::line::Run;
 use crate::markup::line::Style;
+use crate::markup::line::Styles;
 
 /// What everyone is called.
 const EVERYONE: &str = "all";
@@ -69,43 +71,42 @@ impl Names {
         Names { rows }
     }
 
-    /// The runs of a line with its `@Name`s made mentions.
-    pub(super) fn resolve(&self, runs: Vec<Run>) -> Vec<Run> {
-        let mut out = Vec::with_capacity(runs.len());
-        for (number, run) in runs.iter().enumerate() {
-            if run.code || run.in_link || !run.text.contains('@') {
-                out.push(run.clone());
-                continue;
+    /// Makes mentions of the `@Name`s of a line.
+    pub(super) fn resolve(&self, inline: &mut Inline, styles: &mut Styles) {
+        if !inline.text.contains('@') {
+            return;
+        }
+        inline.split_runs(|text, runs, number, pieces| {
+            let run = runs[number];
+            if !run.is_open() || !text[run.range()].contains('@') {
+                return pieces.push(run);
             }
             // Styles are no borders of words. Code is one, by the back-ticks around it.
             let prose = |run: &&Run| !run.code;
             let before = runs[..number].last().filter(prose);
             let after = runs.get(number + 1).filter(prose);
-            let before = before.and_then(|run| run.text.chars().next_back());
-            let after = after.and_then(|run| run.text.chars().next());
-            self.split(run, before, after, &mut out);
-        }
-        out
-    }
-
-    fn split(&self, run: &Run, before: Option<char>, after: Option<char>, out: &mut Vec<Run>) {
-        let text = run.text.as_str();
-        let mut written = 0;
-        let mut from = 0;
-        while let Some(at) = text[from..].find('@').map(|at| from + at) {
-            from = at + 1;
-            if is_word(text[..at].chars().next_back().or(before)) {
-                continue;
+            let before = before.and_then(|run| text[run.range()].chars().next_back());
+            let after = after.and_then(|run| text[run.range()].chars().next());
+            let mut from = run.from;
+            let mut next = run.from;
+            while let Some(at) = text[next..run.to].find('@').map(|at| next + at) {
+                next = at + 1;
+                if is_word(text[run.from..at].chars().next_back().or(before)) {
+                    continue;
+                }
+                let Some((length, whom)) = self.longest(&text[next..run.to], after) else {
+                    continue;
+                };
+                pieces.push(Run { from, to: at, ..run });
+                let style = styles.with(run.style, Style::Mention(whom.user));
+                let shown = text.len();
+                text.push_str(&whom.shown);
+                pieces.push(Run { from: shown, to: text.len(), style, ..run });
+                next += length;
+                from = next;
             }
-            let Some((length, whom)) = self.longest(&text[from..], after) else { continue };
-            out.push(Run { text: text[written..at].to_owned(), ..run.clone() });
-            let mut styles = run.styles.clone();
-            styles.push(Style::Mention(whom.user));
-            out.push(Run { text: whom.shown.clone(), styles, ..run.clone() });
-            from += length;
-            written = from;
-        }
-        out.push(Run { text: text[written..].to_owned(), ..run.clone() });
+            pieces.push(Run { from, ..run });
+        });
     }
 
     /// Who is meant by the longest name that a text begins with and that ends where a word ends;

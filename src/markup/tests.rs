@@ -305,7 +305,8 @@ fn the_longest_hostile_texts_end_too() {
             let chars = part.chars().count();
             assert!(chars <= limits::MARKUP_PART_CHARS_MAX, "{chars}: {text:.60}");
         }
-        assert!(parts.last().is_some_and(|part| part.ends_with("the end")), "{text:.60}");
+        // Footnotes come behind it.
+        assert!(parts.iter().any(|part| part.contains("the end")), "{text:.60}");
     }
 }
 

@@ -12,11 +12,10 @@
 //!
 //! Pure; called by `inline`.
 
+use crate::markup::defang;
 use crate::markup::defang::ZWSP;
 use crate::markup::readback::blocks;
 
-/// Longest name of an entity.
-const ENTITY_MAX: usize = 32;
 /// Longest scheme in front of `://`.
 const SCHEME_MAX: usize = 12;
 /// What begins a block of HTML that ends only where it says so.
@@ -58,11 +57,13 @@ pub(super) fn escaped(text: &str, place: Place) -> String {
         let meant = match c {
             '[' | ']' if place.linked => true,
             '`' => literal(after),
-            '*' | '_' | '|' | ']' | '<' => inert,
+            '*' | '_' | '|' | ']' | '<' | '\\' => inert,
             '~' => inert || tilde,
-            '#' | '+' | '-' => at_start && inert,
+            '#' | '+' | '-' | '=' => at_start && inert,
             '>' => at_start,
-            '&' => is_entity(after),
+            // Behind the number that a line begins with.
+            '.' | ')' => inert && place.line_start && is_number(&out),
+            '&' => defang::is_entity(after.strip_prefix(ZWSP).unwrap_or(after)),
             _ => false,
         };
         tilde = c == '~' && meant || c == ZWSP && tilde;
@@ -104,10 +105,8 @@ fn starts_html(text: &str) -> bool {
         .any(|tag| text.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag)))
 }
 
-fn is_entity(after: &str) -> bool {
-    let name = after.strip_prefix('#').unwrap_or(after);
-    let length = name.bytes().take(ENTITY_MAX).take_while(u8::is_ascii_alphanumeric).count();
-    length > 0 && name[length..].starts_with(';')
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Where a link leads, as it stands behind its text.
@@ -126,7 +125,7 @@ pub(super) fn address(address: &str) -> String {
             '<' => out.push_str("%3C"),
             '>' => out.push_str("%3E"),
             '\\' => out.push_str("%5C"),
-            '&' if is_entity(&address[at + 1..]) => out.push_str("&amp;"),
+            '&' if defang::is_entity(&address[at + 1..]) => out.push_str("&amp;"),
             c if c.is_whitespace() => out.push_str("%20"),
             c => out.push(c),
         }

@@ -22,8 +22,21 @@ enum Style<'a> {
     Bold,
     Italic,
     Strike,
-    Link(&'a str),
+    Link(Address<'a>),
 }
+
+/// Where a link leads. Two links are two, even if they lead to one place, so what is compared is
+/// where it stands in the text.
+#[derive(Clone, Copy)]
+struct Address<'a>(&'a str);
+
+impl PartialEq for Address<'_> {
+    fn eq(&self, other: &Address<'_>) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Address<'_> {}
 
 /// What is open at the end of a line.
 pub(super) struct Inline<'a> {
@@ -86,7 +99,7 @@ impl<'a> Inline<'a> {
         // What is not linked any more is still there to be read.
         if !goes_on {
             styles.retain(|style| match style {
-                Style::Link(address) => match self.room.checked_sub(address.len()) {
+                Style::Link(address) => match self.room.checked_sub(address.0.len()) {
                     Some(room) => {
                         self.room = room;
                         true
@@ -107,7 +120,7 @@ impl<'a> Inline<'a> {
             Name::Bold => Style::Bold,
             Name::Italic => Style::Italic,
             Name::Strike => Style::Strike,
-            Name::Link => Style::Link(tag.value),
+            Name::Link => Style::Link(Address(tag.value)),
             Name::User => return self.mention(tag, runs),
             Name::Hidden if tag.closes => return self.hidden = self.hidden.saturating_sub(1),
             Name::Hidden => return self.hidden += 1,
@@ -186,7 +199,7 @@ fn written(runs: &[Run<'_>]) -> String {
                 escape::guard(&mut out);
                 match spans[*span].style {
                     Style::Link(address) => {
-                        out.extend(["](", &escape::address(address), ")"]);
+                        out.extend(["](", &escape::address(address.0), ")"]);
                     }
                     _ => out.push_str(marks(&pieces, &spans, *span).1),
                 }

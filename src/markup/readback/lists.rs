@@ -77,7 +77,7 @@ impl Lists {
         }
         // We write none deeper; and what is indented costs as much as it is deep.
         let found = mark(behind, depth).filter(|_| depth < limits::MARKUP_DEPTH_MAX);
-        let Some((mark, text, ours)) = found else {
+        let Some((mark, mut text, ours)) = found else {
             let apart = depth < before && (depth > 0 || self.ours);
             self.widths.truncate(depth);
             if depth == 0 {
@@ -86,21 +86,36 @@ impl Lists {
             return Item { prefix: self.indentation(), text: behind, apart };
         };
         self.widths.truncate(depth);
-        // Among text only a list that begins with 1 is one.
-        let apart = depth > 0 && depth == before && !ours && mark != "1. ";
-        let prefix = format!("{}{mark}", self.indentation());
+        // Among text only a list that begins with 1 is one, and no item without a text.
+        let first = depth > 0 && depth == before && !ours && mark != "1. ";
+        let apart = first || before == 0 && ours && text.is_empty();
+        let mut prefix = self.indentation();
+        self.push(mark, ours, &mut prefix);
+        // An item that begins with a list is written in one line with the first of that.
+        while !prefix.ends_with("] ")
+            && self.widths.len() < limits::MARKUP_DEPTH_MAX
+            && let Some((mark, behind, ours)) = self::mark(text, self.widths.len())
+        {
+            self.push(mark, ours, &mut prefix);
+            text = behind;
+        }
+        Item { prefix, text: text.trim_start_matches(' '), apart }
+    }
+
+    fn push(&mut self, mark: &str, ours: bool, prefix: &mut String) {
+        prefix.push_str(mark);
         // A box is text already.
-        self.widths.push(if ours { 2 } else { mark.len() });
+        self.widths.push(if ours { 2 } else { mark.trim_end().len() + 1 });
         self.ours |= ours;
-        let text = text.trim_start_matches(' ');
-        Item { prefix, text, apart }
     }
 }
 
 /// The Markdown of the mark that a line begins with, what is behind it, and whether the mark was
 /// another one.
 fn mark(line: &str, depth: usize) -> Option<(&str, &str, bool)> {
-    if let Some(text) = line.strip_prefix(BULLETS[depth.min(BULLETS.len() - 1)]) {
+    // A mark alone has no blank behind it.
+    let behind = |mark: &str| line.strip_prefix(mark).or((line == mark.trim_end()).then_some(""));
+    if let Some(text) = behind(BULLETS[depth.min(BULLETS.len() - 1)]) {
         return Some(("- ", text, true));
     }
     for (shown, mark) in [("☐ ", "- [ ] "), ("☑ ", "- [x] ")] {
@@ -109,6 +124,11 @@ fn mark(line: &str, depth: usize) -> Option<(&str, &str, bool)> {
         }
     }
     let digits = line.bytes().take(DIGITS_MAX + 1).take_while(u8::is_ascii_digit).count();
-    let number = (1..=DIGITS_MAX).contains(&digits) && line[digits..].starts_with(". ");
-    number.then(|| (&line[..digits + 2], &line[digits + 2..], false))
+    let length = match &line[digits..] {
+        _ if !(1..=DIGITS_MAX).contains(&digits) => return None,
+        "." => digits + 1,
+        behind if behind.starts_with(". ") => digits + 2,
+        _ => return None,
+    };
+    Some((&line[..length], &line[length..], false))
 }

@@ -319,7 +319,7 @@ It happened [b]96 times[/b], first at 2026-05-05. Probably the retry loop of `cl
 [code]Error: request 32 failed
   at send (client_32.js:320:5)
     at retry (retry.js:32:17)[/code]
----8<---
+
 Fix: see [url=https://git.example/app/issues/32]issue 32[/url] and set `max_retries = 32`.
 
 [b]33. `E1033` in module [i]billing_33[/i][/b]
@@ -425,7 +425,7 @@ Fix: see [url=https://git.example/app/issues/42]issue 42[/url] and set `max_retr
 [b]43. `E1043` in module [i]billing_43[/i][/b]
 
 It happened [b]129 times[/b], first at 2026-05-16. Probably the retry loop of `client_43` ignores `Retry-After`.
-
+---8<---
 [code]Error: request 43 failed
   at send (client_43.js:430:5)
     at retry (retry.js:43:17)[/code]

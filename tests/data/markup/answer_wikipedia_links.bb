@@ -5,4 +5,4 @@
 • [url=https://example.org/interview?id=12&lang=en#q3]Graydon Hoare's interview[/url]
 • [url]https://www.rust-lang.org/[/url]
 
-(More at [url]https://blog.rust-lang.org/[/url].) And there is [url=https://this-week-in-rust.org/]This Week in Rust[/url].
+​(More at [url]https://blog.rust-lang.org/[/url].) And there is [url=https://this-week-in-rust.org/]This Week in Rust[/url].

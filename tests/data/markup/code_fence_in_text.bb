@@ -1,1 +1,1 @@
-Use `​`​`​ to open a fence, and ~​~​~ too.
+Use `​`​`​ to open a fence, and ~​~​~​ too.

@@ -1,1 +1,1 @@
-*​*​ not bold *​*​ and * not italic * and ~​~ not gone ~​~, but [b]bold[/b], [b]жирный[/b].
+*​*​ not bold *​*​ and * not italic * and ~​~​ not gone ~​~​, but [b]bold[/b], [b]жирный[/b].

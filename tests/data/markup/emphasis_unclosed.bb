@@ -2,4 +2,4 @@ This *​*​is never closed
 
 and *​neither is this
 
-or ~​~this, or `​this
+or ~​~​this, or `​this

@@ -1,1 +1,1 @@
-<b> & [​b] © a &amp;lt; b
+<​b> & [​b] © a &amp;​lt; b

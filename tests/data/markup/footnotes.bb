@@ -1,5 +1,4 @@
 Fact¹ and².
 
 ¹ Source.
-
 ² Other [b]source[/b].

@@ -1,3 +1,4 @@
 a [b]bold[/b]
 next kept  end
+
 block [i]text[/i]

@@ -1,3 +1,3 @@
 [b]never closed[/b]
 
-[b]next paragraph[/b] and  stray [u]u[/u]
+next paragraph and  stray [u]u[/u]

@@ -1,1 +1,1 @@
-[url=https://a.example/c.png]🖼 chart[/url] and [url=https://a.example/d.png]🖼 [/url] 🖼 local (c.png)
+[url=https://a.example/c.png]🖼 chart[/url] and [url=https://a.example/d.png]🖼 d.png[/url] 🖼 local (c.png)

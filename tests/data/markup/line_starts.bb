@@ -1,4 +1,4 @@
 -​ dash
 +​ plus
 >​ gt
-1. one
+1.​ one

@@ -2,4 +2,5 @@
  Second paragraph of it.
 2. Second item
 >> with a quote
+
 3. Third

@@ -1,3 +1,4 @@
 • before
 >> quoted in item
+
 • after

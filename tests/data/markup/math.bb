@@ -1,5 +1,3 @@
 Inline $a_1 * b$ and
 
-$$
-x^2
-$$
+[code]x^2[/code]

@@ -1,6 +1,6 @@
 >>• a
 >>• b
->>
+
 [code]x[/code]
 
 >>tail

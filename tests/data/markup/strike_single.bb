@@ -1,1 +1,1 @@
-[s]one tilde[/s] and [s]two tildes[/s] and ~​~​~three
+[s]one tilde[/s] and [s]two tildes[/s] and ~​~​~​three

@@ -1,1 +1,1 @@
-[​b]x[​/b] [​USER=1] &amp;#91;i] <b>  ©—… &unknown; & & AT&T
+[​b]x[​/b] [​USER=1] &amp;​#91;i] <​b>  ©—… &​unknown; & & AT&T

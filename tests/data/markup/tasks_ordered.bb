@@ -1,2 +1,2 @@
-☐ first
-☑ second
+1. ☐ first
+2. ☑ second

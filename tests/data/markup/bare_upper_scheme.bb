@@ -1,0 +1,1 @@
+see [url]HTTPS://C.example/x[/url]

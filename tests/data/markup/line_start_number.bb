@@ -1,0 +1,3 @@
+1986.​ A great year
+
+2)​ b

@@ -1,0 +1,1 @@
+Write to [url=mailto:a@b.example]a@b.example[/url].

@@ -1,0 +1,1 @@
+[b]​(скобки)[/b] и [url=https://a.example]x[/url]​(y)
