@@ -554,9 +554,6 @@ pub const HTTP_CONSENT_PER_SOURCE_MAX: usize = 16;
 /// Longest part in code points, tags included: the portal cuts above 20,000 without repairing tags
 /// (b24: messenger §6.4), and previews, quotes and edits want room.
 pub const MARKUP_PART_CHARS_MAX: usize = 15_000;
-/// Longest piece of a line that no part could hold, before it is made inert: what is left of a part
-/// is room for that and for tags. Where it does not suffice, pieces become smaller.
-pub const MARKUP_LINE_CHARS_MAX: usize = 12_000;
 /// Most characters that are drawn as one sign and are not parted: more than any emoji has.
 pub const MARKUP_SIGN_CHARS_MAX: usize = 16;
 /// Longest address that is linked; browsers cut longer ones, and a tag must fit a part.

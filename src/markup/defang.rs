@@ -86,6 +86,8 @@ const FRAME_DASHES: usize = 54;
 pub(super) struct Place<'a> {
     /// A line begins here.
     pub(super) line_start: bool,
+    /// A line ends behind it.
+    pub(super) line_end: bool,
     /// It is the text of a link.
     pub(super) linked: bool,
     /// The character before it, when no tag stands between.
@@ -98,13 +100,14 @@ pub(super) struct Place<'a> {
 }
 
 /// Bytes of prose that may begin something.
-const IN_PROSE: [bool; 256] = bytes(b"[]#:8(<`|*_~-&\\wW");
+const IN_PROSE: [bool; 256] = bytes(b"[]#:8(<`|*_~-&\\wW\n");
 /// Bytes of inline code that may.
 const IN_SPAN: [bool; 256] = bytes(b"[#:(<`-&wW");
 /// Bytes of a block of code that may, or that are not shown as they are.
 const IN_BLOCK: [bool; 256] = bytes(b"[# \t");
 
-const fn bytes(list: &[u8]) -> [bool; 256] {
+/// A table of these bytes.
+pub(super) const fn bytes(list: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut at = 0;
     while at < list.len() {
@@ -196,13 +199,18 @@ pub(super) fn prose(text: &str, place: Place<'_>, out: &mut String) {
             // A link of the server's own would swallow what follows it: links are ours only.
             walk.insert(link, INERT, out);
         }
+        if byte == b'\n' {
+            // Only an entity makes one inside of a line.
+            walk.replace(" ", out);
+        }
         let any = |begins: &dyn Fn(&str) -> bool| begins(after) || joined.is_some_and(begins);
         if byte == b'&' && any(&begins_entity) {
             // The server decodes exactly once, so one more layer shows what was written.
             walk.insert(at + 1, "amp;", out);
         }
         let first = before.is_none() && place.line_start;
-        if any(&|after| acts(byte, before, after, first))
+        let lonely = byte == b'*' && is_lonely(before, after, first, place.line_end);
+        if any(&|after| acts(byte, before, after, first)) && !lonely
             || definition && byte == b']' && after.starts_with(':')
         {
             walk.insert(at + 1, INERT, out);
@@ -240,8 +248,7 @@ fn acts(byte: u8, before: Option<char>, after: &str, first: bool) -> bool {
         b'8' => before.is_none_or(char::is_whitespace) && ends_face(after),
         b'(' => begins_mark(after),
         b'<' => after.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)),
-        b'`' | b'|' => true,
-        b'*' => !is_lonely(before, after),
+        b'`' | b'|' | b'*' => true,
         b'_' => !(is_word(before) && is_word(after.chars().next())),
         // Without one that closes, one that opens does nothing: people write `~5`.
         b'~' => after.starts_with('~') || !first && !before.is_some_and(char::is_whitespace),
@@ -392,7 +399,9 @@ fn ends_face(after: &str) -> bool {
 /// `before` is text that may join to it.
 fn begins_link(byte: u8, walk: &Walk<'_>, after: &str, before: &str) -> Option<usize> {
     match byte {
-        b'w' | b'W' => (starts(after, "ww.") && !is_word(walk.before())).then_some(walk.at),
+        b'w' | b'W' if after.starts_with(['w', 'W']) => {
+            (starts(after, "ww.") && !is_word(walk.before())).then_some(walk.at)
+        }
         b':' if after.starts_with("//") => {
             let head = &walk.text.as_bytes()[..walk.at];
             let letters = head.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
@@ -413,10 +422,10 @@ fn begins_link(byte: u8, walk: &Walk<'_>, after: &str, before: &str) -> Option<u
     }
 }
 
-/// A star with blanks around it opens nothing.
-fn is_lonely(before: Option<char>, after: &str) -> bool {
-    let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
-    blank(before) && blank(after.chars().next())
+/// A star with blanks around it opens nothing, but it may close something right behind a tag.
+fn is_lonely(before: Option<char>, after: &str, first: bool, line_end: bool) -> bool {
+    let ends = after.chars().next().map_or(line_end, char::is_whitespace);
+    ends && before.map_or(first, char::is_whitespace)
 }
 
 fn is_word(c: Option<char>) -> bool {

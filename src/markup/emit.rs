@@ -23,11 +23,15 @@ const BLANKS: [char; 3] = [' ', '\t', '\u{a0}'];
 pub(super) fn runs(inline: &Inline, runs: &[Run], styles: &Styles, out: &mut String) {
     let mentions = runs.iter().any(|run| styles.is_mention(run.style));
     let mut open = Stack::EMPTY;
+    let mut first = true;
     for (number, run) in runs.iter().enumerate() {
         let text = inline.text_of(run);
         // Blanks at the beginning of a line are invisible, but four of them are code to a client
         // that reads Markdown (b24: messenger §10.6).
-        let text = if number == 0 && !run.code { text.trim_start_matches(BLANKS) } else { text };
+        let text = if first && !run.code { text.trim_start_matches(BLANKS) } else { text };
+        if text.is_empty() && !run.code {
+            continue;
+        }
         let own_address = own_address(text, run, runs.get(number + 1), styles);
         // A link that shows its own address is written without naming it twice.
         let style = if own_address.is_some() { styles.below(run.style) } else { run.style };
@@ -45,23 +49,26 @@ pub(super) fn runs(inline: &Inline, runs: &[Run], styles: &Styles, out: &mut Str
             let (before, after) = (seen.0.as_str(), seen.1.as_str());
             // Inside a link of ours the server makes no other.
             let linked = styles.is_link(style);
-            // A mention's tags may go, others stay at the beginning.
+            // A mention's tags may go, others stay between a text and the ends of its line.
             let bare = style == Stack::EMPTY
                 || styles.below(style) == Stack::EMPTY && styles.is_mention(style);
-            let line_start = number == 0 && bare;
+            let line_start = first && bare;
             let touches = number.checked_sub(1).map(|number| &runs[number]);
             let touches = touches.filter(|last| last.style == run.style);
             let last = touches.and_then(|last| match last.code {
                 true => Some('`'),
                 false => inline.text_of(last).chars().next_back(),
             });
-            let place = defang::Place { line_start, linked, last, before, after };
-            // A client that reads Markdown would take a tag before it for the text of a link.
-            if text.starts_with('(') && out.ends_with(']') {
+            let line_end = number + 1 == runs.len() && bare;
+            let place = defang::Place { line_start, line_end, linked, last, before, after };
+            // A client that reads Markdown would take a tag before it for the text of a link, or in
+            // front of the line for the name of one.
+            if out.ends_with(']') && (text.starts_with('(') || first && text.starts_with(':')) {
                 out.push(ZWSP);
             }
             defang::prose(text, place, out);
         }
+        first = false;
     }
     switch(open, Stack::EMPTY, styles, out);
 }
@@ -113,8 +120,12 @@ fn own_address<'a>(
     styles: &'a Styles,
 ) -> Option<&'a str> {
     let Some(Style::Link(address)) = styles.top(run.style) else { return None };
+    // Most have another text, which the first letter tells.
+    if run.code || text.as_bytes().first() != address.as_bytes().first() {
+        return None;
+    }
     let goes_on = next.is_some_and(|next| styles.holds(next.style, run.style));
-    let own = !run.code && !goes_on && links::escaped(text) == *address;
+    let own = !goes_on && (text == address || links::escaped(text) == *address);
     own.then_some(address.as_str())
 }
 

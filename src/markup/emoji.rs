@@ -49,7 +49,8 @@ const NAME_MAX: usize = 32;
 
 /// Puts emoji in the place of their names, but not in the middle of a word, in code or in addresses.
 pub(super) fn replace(inline: &mut Inline, styles: &Styles) {
-    if !inline.text.contains(':') {
+    let names = |run: &Run| !run.code && next(inline.text_of(run), 0).is_some();
+    if !inline.runs.iter().any(names) {
         return;
     }
     inline.split_runs(|text, runs, number, pieces| {
@@ -57,29 +58,38 @@ pub(super) fn replace(inline: &mut Inline, styles: &Styles) {
         if run.code || styles.is_link(run.style) {
             return pieces.push(run);
         }
-        let (mut from, mut next) = (run.from, run.from);
-        while let Some(at) = text[next..run.to].find(':').map(|at| next + at) {
-            next = at + 1;
-            let in_word = text[run.from..at].ends_with(char::is_alphanumeric);
-            let Some((name, emoji)) = named(&text[next..run.to]).filter(|_| !in_word) else {
-                continue;
-            };
-            next += name.len() + 1;
-            pieces.push(Run { from, to: at, ..run });
+        let (mut from, mut after) = (run.from, 0);
+        while let Some((at, name, emoji)) = next(&text[run.from..run.to], after) {
+            pieces.push(Run { from, to: run.from + at, ..run });
             let shown = text.len();
             text.push_str(emoji);
             pieces.push(Run { from: shown, to: text.len(), ..run });
-            from = next;
+            after = at + name.len() + 2;
+            from = run.from + after;
         }
         pieces.push(Run { from, ..run });
     });
+}
+
+/// Where the next name stands with its colons, and whose it is.
+fn next(text: &str, after: usize) -> Option<(usize, &'static str, &'static str)> {
+    let mut from = after;
+    while let Some(at) = text[from..].find(':').map(|at| from + at) {
+        from = at + 1;
+        if let Some((name, emoji)) = named(&text[from..])
+            && !text[..at].ends_with(char::is_alphanumeric)
+        {
+            return Some((at, name, emoji));
+        }
+    }
+    None
 }
 
 /// The emoji whose name a text begins with, up to a colon that ends no word.
 fn named(text: &str) -> Option<(&'static str, &'static str)> {
     let sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"_+-".contains(byte);
     let length = text.bytes().take(NAME_MAX + 1).take_while(sign).count();
-    let behind = text[length..].strip_prefix(':')?;
+    let behind = text[length..].strip_prefix(':').filter(|_| length > 0)?;
     let found = NAMES.binary_search_by(|(name, _)| (*name).cmp(&text[..length])).ok()?;
     (!behind.starts_with(char::is_alphanumeric)).then_some(NAMES[found])
 }

@@ -57,8 +57,10 @@ impl Styles {
 
     /// Forgets all stacks but the empty one.
     pub(super) fn clear(&mut self) {
-        self.nodes.clear();
-        self.nodes.push(ROOT);
+        if self.nodes.len() > 1 {
+            self.nodes.truncate(1);
+            self.nodes[0].above = [None; 4];
+        }
     }
 
     /// A stack with one style more. Links and mentions are never the same one, even if they lead to
@@ -83,18 +85,26 @@ impl Styles {
         new
     }
 
-    /// A stack with one style more at its bottom, unless it has that.
-    pub(super) fn within(&mut self, style: &Style, stack: Stack) -> Stack {
-        if self.find(stack, style).is_some() {
-            return stack;
+    /// A stack with a plain style at its bottom and nowhere else. `known` holds what became of others,
+    /// so that what is one link stays one.
+    pub(super) fn within(
+        &mut self,
+        style: &Style,
+        stack: Stack,
+        known: &mut Vec<(Stack, Stack)>,
+    ) -> Stack {
+        if let Some((_, new)) = known.iter().find(|(old, _)| *old == stack) {
+            return *new;
         }
-        match self.nodes[stack.0].top.clone() {
+        let new = match self.nodes[stack.0].top.clone() {
             None => self.with(stack, style.clone()),
             Some(top) => {
-                let below = self.within(style, self.below(stack));
-                self.with(below, top)
+                let below = self.within(style, self.below(stack), known);
+                if top == *style { below } else { self.with(below, top) }
             }
-        }
+        };
+        known.push((stack, new));
+        new
     }
 
     /// A stack without all that is the same style as the top of `without`, which is part of it.
@@ -226,12 +236,14 @@ impl Inline {
         self.runs.push(Run { from, to: self.text.len(), style, code: true, in_link });
     }
 
+    #[inline]
     pub(super) fn text_of(&self, run: &Run) -> &str {
         &self.text[run.range()]
     }
 
     pub(super) fn is_blank(&self) -> bool {
-        self.runs.iter().all(|run| !run.code && self.text_of(run).trim().is_empty())
+        let blank = |run: &Run| self.text_of(run).chars().all(char::is_whitespace);
+        self.runs.iter().all(|run| !run.code && blank(run))
     }
 
     pub(super) fn clear(&mut self) {

@@ -10,6 +10,8 @@ use crate::markup::line::Styles;
 
 /// What Markdown writes a mention as: `[Name](bitrix24:user/12)`, `[all](bitrix24:all)`.
 const MENTION_SCHEME: &str = "bitrix24:";
+/// Of so many dashes in an address the last one is escaped.
+const DASHES_MAX: usize = 50;
 
 /// What an address in Markdown leads to.
 pub(super) enum Target {
@@ -29,9 +31,8 @@ pub(super) fn target(address: &str, everyone: bool) -> Target {
             None => Target::Text(String::new()),
         };
     }
-    let lower = address.to_ascii_lowercase();
     let web = ["https://", "http://", "mailto:", "tel:"];
-    let known = web.iter().any(|scheme| lower.starts_with(scheme) && lower.len() > scheme.len());
+    let known = web.iter().any(|scheme| starts(address, scheme) && address.len() > scheme.len());
     if known && address.len() <= limits::MARKUP_ADDRESS_BYTES_MAX {
         return Target::Link(escaped(address));
     }
@@ -40,6 +41,9 @@ pub(super) fn target(address: &str, everyone: bool) -> Target {
 
 /// An address that cannot end its tag and that the server leaves as it is.
 pub(super) fn escaped(address: &str) -> String {
+    if is_usual(address) {
+        return address.to_owned();
+    }
     let mut out = String::with_capacity(address.len());
     let mut fragment = false;
     let mut dashes = 0;
@@ -47,7 +51,7 @@ pub(super) fn escaped(address: &str) -> String {
         dashes = if c == '-' { dashes + 1 } else { 0 };
         match c {
             // A long run of them would frame a quote (b24: messenger §10.4).
-            '-' if dashes % 50 == 0 => out.push_str("%2D"),
+            '-' if dashes % DASHES_MAX == 0 => out.push_str("%2D"),
             // One begins the fragment; more of them could spell what the portal acts on.
             '#' if fragment => out.push_str("%23"),
             '#' => {
@@ -72,10 +76,26 @@ pub(super) fn escaped(address: &str) -> String {
     out
 }
 
+/// Bytes that have no meaning in an address but the one they have in any.
+const USUAL: [bool; 256] =
+    defang::bytes(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._?=,~+%;@!$'*");
+
+/// Whether an address holds nothing that has to be looked at closely.
+fn is_usual(address: &str) -> bool {
+    // The colon of the scheme is none of an emoji.
+    let behind = address.find("://").map_or(address, |at| &address[at + 3..]);
+    behind.bytes().all(|byte| USUAL[usize::from(byte)] || byte == b'-' && behind.len() < DASHES_MAX)
+}
+
 /// Bare web addresses as links of ours, because those the server makes swallow what follows them
-/// (b24: messenger §10.2). Punctuation at their end stays outside.
-pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles) {
-    if !inline.runs.iter().any(|run| may_link(inline.text_of(run))) {
+/// (b24: messenger §10.2). Punctuation at their end stays outside. `web` tells whether they may lack
+/// a scheme.
+pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles, web: bool) {
+    let linked = |run: &Run| {
+        let text = inline.text_of(run);
+        !run.code && (has_scheme(text) || web && may_be_web(text))
+    };
+    if !inline.runs.iter().any(linked) {
         return;
     }
     inline.split_runs(|text, runs, number, pieces| {
@@ -91,7 +111,10 @@ pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles) {
             if address.len() > limits::MARKUP_ADDRESS_BYTES_MAX || !is_whole(address) {
                 continue;
             }
-            let address = escaped(&format!("{scheme}{address}"));
+            let address = match scheme {
+                "" => escaped(address),
+                scheme => escaped(&format!("{scheme}{address}")),
+            };
             let style = styles.with(run.style, Style::Link(address));
             pieces.push(Run { from, to: at, ..run });
             pieces.push(Run { from: at, to: next, style, in_link: true, ..run });
@@ -101,16 +124,28 @@ pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles) {
     });
 }
 
-/// Whether a text may hold a bare address. Cheap, and never a false no.
-pub(super) fn may_link(text: &str) -> bool {
-    text.contains("://") || text.contains("www.") || text.contains("WWW.")
+/// Whether a text may hold an address with a scheme. Most texts have no colon at all.
+fn has_scheme(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(':') {
+        rest = &rest[at + 1..];
+        if rest.starts_with("//") {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a text may hold an address without a scheme; in odd cases of letters it is none.
+pub(super) fn may_be_web(text: &str) -> bool {
+    text.contains("www.")
 }
 
 /// Whether there is more of an address than its scheme.
 fn is_whole(address: &str) -> bool {
     match address.split_once("://") {
         Some((_, behind)) => !behind.is_empty(),
-        None => starts(address, "www.") && address[4..].starts_with(char::is_alphanumeric),
+        None => address["www.".len()..].starts_with(char::is_alphanumeric),
     }
 }
 
@@ -119,12 +154,12 @@ fn is_whole(address: &str) -> bool {
 fn next_address(text: &str, from: usize) -> Option<(usize, &'static str)> {
     let begins = |at: &usize| match text.as_bytes()[*at] {
         b'h' | b'H' => starts(&text[*at..], "http://") || starts(&text[*at..], "https://"),
-        b'w' | b'W' => starts(&text[*at..], "www."),
+        b'w' => text[*at..].starts_with("www."),
         _ => false,
     };
     let in_word = |at: usize| text[..at].ends_with(char::is_alphanumeric);
     let at = (from..text.len()).filter(begins).find(|at| !in_word(*at))?;
-    Some((at, if text.as_bytes()[at].eq_ignore_ascii_case(&b'w') { "http://" } else { "" }))
+    Some((at, if text.as_bytes()[at] == b'w' { "http://" } else { "" }))
 }
 
 /// Whether a text begins with an ASCII one, in any case of letters.

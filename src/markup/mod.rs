@@ -81,47 +81,72 @@ pub struct Member {
 /// The BB-code parts of a text, each valid alone and within the portal's length; empty when nothing
 /// visible is left.
 pub fn render(text: &str, format: Format, mentions: &Mentions) -> Vec<String> {
+    render_within(text, format, mentions, limits::MARKUP_PART_CHARS_MAX)
+}
+
+/// The same for parts of at most `most` characters, as long as a linked address leaves room in one.
+fn render_within(text: &str, format: Format, mentions: &Mentions, most: usize) -> Vec<String> {
     let text = cleaned(text);
     let page = match format {
-        Format::Markdown if too_deep(&text) => parse::plain(&text),
-        Format::Markdown => parse::markdown(&text, mentions),
-        Format::Plain => parse::plain(&text),
-        Format::Bbcode => parse::raw(&text),
+        Format::Markdown if too_deep(&text) => parse::plain(&text, most),
+        Format::Markdown => parse::markdown(&text, mentions, most),
+        Format::Plain => parse::plain(&text, most),
+        Format::Bbcode => parse::raw(&text, most),
     };
     let parts = split::parts(&page).into_iter().map(|part| emit::finish(part, format));
     parts.filter(|part| has_visible(part)).collect()
 }
 
+/// Bytes of control characters but tab and line feed; those beyond ASCII begin with 0xC2, as do some
+/// signs that are none.
+const MAY_CONTROL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < b' ' {
+        table[byte as usize] = byte != b'\n' && byte != b'\t';
+        byte += 1;
+    }
+    table[0x7f] = true;
+    table[0xc2] = true;
+    table
+};
+
 /// A text with one kind of line end and without control characters: they are invisible, and some of
 /// them vanish when the portal trims a message.
 fn cleaned(text: &str) -> Cow<'_, str> {
-    let ascii = |byte: &u8| *byte < b' ' && !b"\n\t".contains(byte) || *byte == 0x7f;
-    // The others, U+0080 to U+009F.
-    let beyond = |pair: &[u8]| pair[0] == 0xc2 && pair[1] < 0xa0;
-    if !text.bytes().any(|byte| ascii(&byte)) && !text.as_bytes().windows(2).any(beyond) {
+    if !text.bytes().any(|byte| MAY_CONTROL[usize::from(byte)]) {
         return Cow::Borrowed(text);
     }
-    let strange = |c: char| c.is_control() && c != '\n' && c != '\t';
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    Cow::Owned(text.replace(strange, ""))
+    Cow::Owned(text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', ""))
 }
 
 /// Whether a line opens more quotes and lists than anybody means. Each further line costs the parser
 /// as much as they are deep.
 fn too_deep(text: &str) -> bool {
+    const MOST: usize = limits::MARKUP_NESTING_READ_MAX;
+    let mark = |byte: &u8| byte.is_ascii_digit() || b" \t>-+*.)".contains(byte);
+    // So many marks in a row reach over one of these places.
+    let bytes = text.as_bytes();
+    let around = |at: usize| {
+        let before = bytes[..at].iter().rev().take(MOST).take_while(|byte| mark(byte)).count();
+        before + bytes[at..].iter().take(MOST).take_while(|byte| mark(byte)).count()
+    };
+    if !(0..bytes.len()).step_by(MOST).any(|at| around(at) >= MOST) {
+        return false;
+    }
     text.split('\n').any(|line| {
-        let mark = |c: char| c.is_ascii_digit() || " \t>-+*.)".contains(c);
-        let begin = &line[..line.find(|c| !mark(c)).unwrap_or(line.len())];
-        if begin.len() <= limits::MARKUP_NESTING_READ_MAX {
+        let end = line.bytes().position(|byte| !mark(&byte)).unwrap_or(line.len());
+        if end <= MOST {
             return false;
         }
+        let begin = &line[..end];
         // A list's mark has a blank behind it; a rule of dashes has not. Blanks before a mark stand
         // for the lists around it.
         let lists = begin.split([' ', '\t']).filter(|word| !word.is_empty()).count();
-        let tabs = begin.matches('\t').count();
-        let columns = begin.matches(' ').count() + tabs * 4;
+        let columns = begin.matches(' ').count() + begin.matches('\t').count() * 4;
         let around = if lists > 0 { columns / 2 } else { 0 };
-        begin.matches('>').count().max(lists).max(around) > limits::MARKUP_NESTING_READ_MAX
+        begin.matches('>').count().max(lists).max(around) > MOST
     })
 }
 
@@ -135,5 +160,7 @@ mod fuzz_tests;
 mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

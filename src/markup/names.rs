@@ -68,12 +68,17 @@ impl Names {
             }
             same
         });
+        // Nobody can be meant.
+        if rows.iter().all(|row| row.whom.is_none()) {
+            rows.clear();
+        }
         Names { rows }
     }
 
     /// Makes mentions of the `@Name`s of a line.
     pub(super) fn resolve(&self, inline: &mut Inline, styles: &mut Styles) {
-        if !inline.text.contains('@') {
+        if self.rows.is_empty() || !inline.runs.iter().any(|run| inline.text_of(run).contains('@'))
+        {
             return;
         }
         inline.split_runs(|text, runs, number, pieces| {

@@ -12,6 +12,8 @@ use crate::markup::line::Styles;
 
 /// Characters of the tags around a block of code.
 pub(super) const CODE_TAGS_CHARS: usize = emit::CODE_OPEN.len() + emit::CODE_CLOSE.len();
+/// About how long a line is.
+const LINE_BYTES: usize = 24;
 /// Joins two emoji to one.
 const JOINER: char = '\u{200d}';
 
@@ -33,7 +35,6 @@ pub(super) struct Row {
     pub(super) quoted: bool,
     from: usize,
     to: usize,
-    pub(super) chars: usize,
     /// Whether a message begins with it, because it goes on with the row before.
     pub(super) begins: bool,
 }
@@ -49,19 +50,43 @@ pub(super) struct Prefix {
 }
 
 /// Rows in their order, which need not be that of their text.
-#[derive(Default)]
 pub(super) struct Page {
+    /// The characters of a message at most.
+    most: usize,
     text: String,
     pub(super) rows: Vec<Row>,
 }
 
 impl Page {
+    /// A page with room for what becomes of a text, for messages of this length.
+    pub(super) fn new(source: &str, most: usize) -> Page {
+        let (bytes, lines) = (source.len() + source.len() / 4, source.len() / LINE_BYTES);
+        Page { most, text: String::with_capacity(bytes), rows: Vec::with_capacity(lines) }
+    }
+
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     pub(super) fn last(&self) -> Option<&Row> {
         self.rows.last()
     }
 
     pub(super) fn text_of(&self, row: &Row) -> &str {
         &self.text[row.from..row.to]
+    }
+
+    /// No less bytes than these rows have, and no less characters, with all that joins them; counted
+    /// no further than a message can be long.
+    pub(super) fn bytes_at_most(&self, rows: &[Row]) -> usize {
+        let mut bytes = 1;
+        for row in rows {
+            bytes += row.to - row.from + 1 + CODE_TAGS_CHARS;
+            if bytes > self.most {
+                break;
+            }
+        }
+        bytes
     }
 
     /// The border of two blocks, inside this prefix.
@@ -76,9 +101,7 @@ impl Page {
         let from = self.text.len();
         self.text.push_str(&prefix.first);
         emit::runs(inline, &inline.runs, styles, &mut self.text);
-        // Blanks at the end of a line are invisible and cost length.
-        let end = self.text.trim_end_matches([' ', '\t']).len();
-        self.text.truncate(end.max(from));
+        self.trim_end(from);
         if self.row(Kind::Text, from, prefix.quoted, false) {
             return;
         }
@@ -86,6 +109,7 @@ impl Page {
             let from = page.text.len();
             page.text.push_str(if goes_on { &prefix.next } else { &prefix.first });
             emit::runs(inline, piece, styles, &mut page.text);
+            page.trim_end(from);
             page.row(Kind::Text, from, prefix.quoted, goes_on)
         });
     }
@@ -122,13 +146,24 @@ impl Page {
         });
     }
 
+    /// Blanks at the end of a line are invisible and cost length. To a client that reads Markdown a
+    /// backslash there is a line end (b24: messenger §10.6).
+    fn trim_end(&mut self, from: usize) {
+        let end = self.text.trim_end_matches([' ', '\t']).len();
+        self.text.truncate(end.max(from));
+        if self.text.ends_with('\\') {
+            self.text.push(defang::ZWSP);
+        }
+    }
+
     /// Makes a row of what was written since; takes it back when no message could hold it.
     fn row(&mut self, kind: Kind, from: usize, quoted: bool, begins: bool) -> bool {
-        let chars = self.text[from..].chars().count();
-        let fits = chars + CODE_TAGS_CHARS < limits::MARKUP_PART_CHARS_MAX;
+        let most = self.most - CODE_TAGS_CHARS;
+        let written = &self.text[from..];
+        // Most are short by any measure.
+        let fits = written.len() < most || written.chars().count() < most;
         if fits {
-            let to = self.text.len();
-            self.rows.push(Row { kind, quoted, from, to, chars, begins });
+            self.rows.push(Row { kind, quoted, from, to: self.text.len(), begins });
         } else {
             self.text.truncate(from);
         }
@@ -138,7 +173,9 @@ impl Page {
     /// Writes a line in pieces. How much tags and making inert add is known only when a piece is
     /// written, so one that is still too long is cut finer; one character always fits.
     fn pieces(&mut self, line: &Inline, mut write: impl FnMut(&mut Page, &[Run], bool) -> bool) {
-        let mut most = limits::MARKUP_LINE_CHARS_MAX;
+        // What is left of a message is room for tags and for what is added.
+        let usual = self.most / 5 * 4;
+        let mut most = usual;
         let mut rest = line.runs.clone();
         let mut done = 0;
         let mut goes_on = false;
@@ -155,6 +192,7 @@ impl Page {
                 if part > 0 {
                     rest[done].from += part;
                 }
+                most = (most * 2).min(usual);
             } else {
                 most = (most / 2).max(1);
             }

@@ -42,15 +42,15 @@ pub(super) const BULLETS: [&str; 3] = ["• ", "◦ ", "▪ "];
 /// A thematic break: dashes of another kind, because hyphens have meanings.
 const RULE: &str = "—————";
 
-/// The page of a Markdown text.
-pub(super) fn markdown(text: &str, mentions: &Mentions) -> Page {
+/// The page of a Markdown text, for messages of at most so many characters.
+pub(super) fn markdown(text: &str, mentions: &Mentions, most: usize) -> Page {
     let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
     // Where formulas have lines of their own, a dollar begins one; in other texts it is money.
     options.set(Options::ENABLE_MATH, text.contains("$$"));
-    let mut machine = Machine::new(text, mentions);
+    let mut machine = Machine::new(mentions, Lines::new(text, most));
     for event in Parser::new_ext(text, options) {
         machine.take(event);
     }
@@ -58,15 +58,15 @@ pub(super) fn markdown(text: &str, mentions: &Mentions) -> Page {
 }
 
 /// The page of a text without markup.
-pub(super) fn plain(text: &str) -> Page {
-    let mut lines = Lines::new(text);
+pub(super) fn plain(text: &str, most: usize) -> Page {
+    let mut lines = Lines::new(text, most);
     let prefix = Prefix::default();
     for line in text.split('\n').map(str::trim) {
         lines.inline.push(line, Stack::EMPTY, false);
         if line.is_empty() {
             lines.page.blank("");
         } else {
-            links::bare_links(&mut lines.inline, &mut lines.styles);
+            links::bare_links(&mut lines.inline, &mut lines.styles, lines.web);
             lines.page.line(&prefix, &lines.inline, &lines.styles);
             lines.clear();
         }
@@ -75,8 +75,8 @@ pub(super) fn plain(text: &str) -> Page {
 }
 
 /// The page of a text that is BB-code already.
-pub(super) fn raw(text: &str) -> Page {
-    let mut page = Page::default();
+pub(super) fn raw(text: &str, most: usize) -> Page {
+    let mut page = Page::new(text, most);
     text.split('\n').for_each(|line| page.raw(line));
     page
 }
@@ -86,25 +86,23 @@ struct Lines {
     page: Page,
     inline: Inline,
     styles: Styles,
-    /// Whether bare addresses may come at all.
-    addresses: bool,
+    /// Whether addresses may come that lack a scheme.
+    web: bool,
 }
 
 impl Lines {
-    fn new(source: &str) -> Lines {
+    fn new(source: &str, most: usize) -> Lines {
         Lines {
-            page: Page::default(),
+            page: Page::new(source, most),
             inline: Inline::default(),
             styles: Styles::new(),
-            addresses: links::may_link(source),
+            web: links::may_be_web(source),
         }
     }
 
     /// Writes the line.
     fn write(&mut self, names: &Names, prefix: &Prefix) {
-        if self.addresses {
-            links::bare_links(&mut self.inline, &mut self.styles);
-        }
+        links::bare_links(&mut self.inline, &mut self.styles, self.web);
         emoji::replace(&mut self.inline, &self.styles);
         names.resolve(&mut self.inline, &mut self.styles);
         self.inline.join();
@@ -148,11 +146,11 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(source: &str, mentions: &Mentions) -> Machine {
+    fn new(mentions: &Mentions, lines: Lines) -> Machine {
         Machine {
             names: Names::new(mentions),
             everyone: mentions.all,
-            lines: Lines::new(source),
+            lines,
             containers: Containers::default(),
             style: Stack::EMPTY,
             outer: Vec::new(),
@@ -173,7 +171,7 @@ impl Machine {
             Event::End(tag) => self.end(tag),
             Event::Text(text) => match &mut self.code {
                 Some(code) => code.push_str(&text),
-                None => self.text(&text),
+                None => self.piece(&text),
             },
             Event::Code(text) => self.inline_code(&text),
             Event::InlineMath(text) => self.texts(["$", &text, "$"]),
@@ -364,7 +362,7 @@ impl Machine {
     /// A formula that has lines of its own is shown as code is: nothing in it means anything else.
     fn formula(&mut self, formula: &str) {
         let alone = self.lines.inline.is_blank() && self.outer.is_empty() && self.table.is_none();
-        if !alone {
+        if !alone || formula.trim().is_empty() {
             return self.texts(["$$", formula, "$$"]);
         }
         self.lines.inline.clear();

@@ -2,7 +2,6 @@
 //! that leaves a message reasonably full, else between rows. Because every row closes its own tags,
 //! any of them may begin a message; code is closed and opened again.
 
-use crate::limits;
 use crate::markup::emit;
 use crate::markup::page::CODE_TAGS_CHARS;
 use crate::markup::page::Kind;
@@ -15,7 +14,7 @@ pub(super) fn parts(page: &Page) -> Vec<String> {
     let mut parts = Vec::new();
     let mut start = 0;
     while start < rows.len() {
-        let end = start + fitting(&rows[start..]);
+        let end = start + fitting(page, &rows[start..]);
         parts.push(join(page, &rows[start..end]));
         start = end;
         // The border itself belongs to neither message.
@@ -27,8 +26,11 @@ pub(super) fn parts(page: &Page) -> Vec<String> {
 }
 
 /// How many rows the next message takes; at least one.
-fn fitting(rows: &[Row]) -> usize {
-    let most = limits::MARKUP_PART_CHARS_MAX;
+fn fitting(page: &Page, rows: &[Row]) -> usize {
+    let most = page.most();
+    if page.bytes_at_most(rows) <= most && !rows.iter().skip(1).any(|row| row.begins) {
+        return rows.len();
+    }
     let mut border = None;
     // Room for what the last rules add.
     let mut chars = 1;
@@ -36,7 +38,7 @@ fn fitting(rows: &[Row]) -> usize {
     for (at, row) in rows.iter().enumerate() {
         let is_code = row.kind == Kind::Code;
         let tags = if is_code && !in_code { CODE_TAGS_CHARS } else { 0 };
-        let cost = row.chars + 1 + tags;
+        let cost = page.text_of(row).chars().count() + 1 + tags;
         if at > 0 && row.begins {
             return at;
         }

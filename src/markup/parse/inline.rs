@@ -21,8 +21,7 @@ const IMAGE_MARK: &str = "🖼 ";
 pub(super) struct Link {
     /// What is written behind its text, because it cannot be a link.
     behind: Option<String>,
-    /// What is its text when it has none.
-    instead: String,
+    picture: bool,
     /// How much was shown when it began.
     shown: usize,
 }
@@ -43,7 +42,8 @@ impl Machine {
         texts.into_iter().for_each(|text| self.text(text));
     }
 
-    fn piece(&mut self, text: &str) {
+    /// Text of one line.
+    pub(super) fn piece(&mut self, text: &str) {
         self.shown += text.len();
         self.lines.inline.push(text, self.style, !self.links.is_empty());
     }
@@ -77,42 +77,41 @@ impl Machine {
     pub(super) fn open_link(&mut self, kind: LinkType, address: &str) {
         let mail = matches!(kind, LinkType::Email).then(|| format!("mailto:{address}"));
         let address = mail.as_deref().unwrap_or(address);
-        self.begin_link(address);
-        self.links.push(self.link(address, address));
-    }
-
-    /// A picture without a description is called what its file is called.
-    pub(super) fn open_image(&mut self, address: &str) {
-        self.begin_link(address);
-        let mut link = self.link(address, file_name(address));
-        self.text(IMAGE_MARK);
-        link.shown = self.shown;
+        let link = self.begin_link(address);
         self.links.push(link);
     }
 
-    fn begin_link(&mut self, address: &str) {
+    pub(super) fn open_image(&mut self, address: &str) {
+        let link = self.begin_link(address);
+        self.text(IMAGE_MARK);
+        self.links.push(Link { picture: true, shown: self.shown, ..link });
+    }
+
+    fn begin_link(&mut self, address: &str) -> Link {
+        let mut link = Link { behind: None, picture: false, shown: self.shown };
         let in_mention = self.lines.styles.is_mention(self.style);
-        match target(address, self.everyone) {
-            Target::Link(address) if !in_mention => self.open(Style::Link(address)),
-            Target::Mention(user) if !in_mention => self.open(Style::Mention(user)),
-            _ => self.outer.push(self.style),
-        }
-    }
-
-    fn link(&self, address: &str, instead: &str) -> Link {
-        let behind = match target(address, self.everyone) {
-            Target::Text(address) => Some(address.replace("://", ":\u{200b}//")),
-            _ => None,
+        let style = match target(address, self.everyone) {
+            Target::Link(address) => Some(Style::Link(address)),
+            Target::Mention(user) => Some(Style::Mention(user)),
+            Target::Text(address) => {
+                let inert = Some(address.replace("://", ":\u{200b}//"));
+                link.behind = inert.filter(|address| !address.is_empty());
+                None
+            }
         };
-        let is_link = self.lines.styles.is_link(self.style);
-        let instead = if is_link { instead } else { "" }.to_owned();
-        Link { behind: behind.filter(|address| !address.is_empty()), instead, shown: self.shown }
+        match style.filter(|_| !in_mention) {
+            Some(style) => self.open(style),
+            None => self.outer.push(self.style),
+        }
+        link
     }
 
+    /// A link without a text is called where it leads, a picture what its file is called.
     pub(super) fn close_link(&mut self) {
-        let Some(Link { behind, instead, shown }) = self.links.pop() else { return };
+        let Some(Link { behind, picture, shown }) = self.links.pop() else { return };
         let empty = shown == self.shown;
-        if empty {
+        if empty && let Some(Style::Link(address)) = self.lines.styles.top(self.style) {
+            let instead = if picture { file_name(address) } else { address }.to_owned();
             self.part_of_link(&instead);
         }
         self.close();

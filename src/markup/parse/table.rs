@@ -110,8 +110,9 @@ impl Machine {
     }
 
     fn bold(&mut self, cell: Vec<Run>) {
+        let mut known = Vec::new();
         for run in cell {
-            let style = self.lines.styles.within(&Style::Bold, run.style);
+            let style = self.lines.styles.within(&Style::Bold, run.style, &mut known);
             self.lines.inline.runs.push(Run { style, ..run });
         }
     }

@@ -254,10 +254,7 @@ fn short_link(rest: &str, out: &mut String, closed: &mut bool) -> usize {
         return keep(rest, out);
     };
     let (address, end) = (&rest[5..5 + length], 5 + length + 6);
-    if out.ends_with(ZWSP) {
-        // What it keeps inert is before it, not the address.
-        out.push(ZWSP);
-    }
+    keep_inert(out);
     let scheme = address.split_once(':').filter(|(scheme, _)| {
         scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
@@ -270,12 +267,20 @@ fn short_link(rest: &str, out: &mut String, closed: &mut bool) -> usize {
     end
 }
 
+/// A sign that an address follows: what is between keeps inert what is before it, not the address.
+fn keep_inert(out: &mut String) {
+    if out.ends_with(ZWSP) {
+        out.push(ZWSP);
+    }
+}
+
 /// Whether an address would not be read as it is between these texts, and the server, which goes on
 /// to the next blank, did not make a link of it there: somebody did.
 fn is_glued(before: &str, address: &str, after: &str) -> bool {
     let run = &after[..after.find(|c: char| c.is_whitespace() || c == '[').unwrap_or(after.len())];
     let behind = &after[run.len()..];
-    let tag = run.is_empty() && behind.starts_with('[') && !behind.starts_with("[/");
+    let text = starts(behind, "[url") || starts(behind, "[user");
+    let tag = text || run.is_empty() && behind.starts_with('[') && !behind.starts_with("[/");
     let named = before.len().checked_sub(7).and_then(|at| before.get(at..));
     let named = named.is_some_and(|tag| tag.eq_ignore_ascii_case("[/user]"));
     let begins = !named && !before.ends_with(char::is_alphanumeric);
@@ -297,6 +302,7 @@ fn long_link(rest: &str, out: &mut String) -> usize {
         let address = &inside[..end];
         let short = address.strip_prefix("http://").unwrap_or(address);
         let length = shows(text, address).or_else(|| shows(text, short))?;
+        keep_inert(out);
         out.push_str(&text[..length]);
         Some(5 + end + 1 + length + 6)
     });

@@ -51,6 +51,15 @@ pub(super) fn escaped(text: &str, place: Place) -> String {
             }
             ticks = false;
         }
+        if c == '<'
+            && let Some(length) = address_in_brackets(after)
+        {
+            // Nor has anything in this.
+            out.push_str(&rest[..length + 2]);
+            rest = &after[length + 1..];
+            at_start = false;
+            continue;
+        }
         // Looked for once in a line, not at each blank before it.
         let first = at_start && !c.is_whitespace();
         let opens = first && (blocks::fence(rest).is_some() || starts_html(rest));
@@ -97,6 +106,14 @@ fn literal(after: &str) -> bool {
     let scheme = inside.bytes().take(SCHEME_MAX).take_while(u8::is_ascii_alphabetic).count();
     let address = scheme > 0 && inside[scheme..].starts_with("://");
     !(head || address)
+}
+
+/// How long the address is that a text begins with, when an angle bracket ends it.
+fn address_in_brackets(text: &str) -> Option<usize> {
+    let end = text.find(|c: char| c.is_whitespace() || "<>\u{200b}".contains(c))?;
+    let (scheme, _) = text[..end].split_once(':')?;
+    let known = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (known && text[end..].starts_with('>')).then_some(end)
 }
 
 fn starts_html(text: &str) -> bool {

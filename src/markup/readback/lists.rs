@@ -86,9 +86,9 @@ impl Lists {
             return Item { prefix: self.indentation(), text: behind, apart };
         };
         self.widths.truncate(depth);
-        // Among text only a list that begins with 1 is one, and no item without a text.
+        // Among text only a list that begins with 1 is one, and a mark alone makes a title of it.
         let first = depth > 0 && depth == before && !ours && mark != "1. ";
-        let apart = first || before == 0 && ours && text.is_empty();
+        let apart = first || depth == before && ours && text.is_empty();
         let mut prefix = self.indentation();
         self.push(mark, ours, &mut prefix);
         // An item that begins with a list is written in one line with the first of that.

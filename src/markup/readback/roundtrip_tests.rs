@@ -71,8 +71,18 @@ fn is_exception(sent: &str) -> bool {
         || pairs.clone().any(|pair| quoted_blank(pair[0]) && !pair[1].starts_with(">>"))
         || pairs.clone().any(|pair| orphan(pair[0], pair[1]))
         || lines.windows(3).any(|l| item(l[0]) && l[1].is_empty() && item(l[2]))
-        || ["%28C", "www.a.example&", "[/url][url"].iter().any(|odd| sent.contains(odd))
+        || sent.contains("%28C")
+        || glues_an_address(sent)
         || glues_a_name(sent)
+}
+
+/// Whether more stands right behind an address without a scheme than one word's end: the server
+/// writes the scheme, so the address comes back as bare as it was, and is read again with that.
+fn glues_an_address(sent: &str) -> bool {
+    sent.split("[url=http://www.a.example").skip(1).any(|rest| {
+        let behind = rest.strip_prefix("]www.a.example[/url]");
+        behind.is_none_or(|behind| !behind.is_empty() && !behind.starts_with([' ', '\n', ',', '.']))
+    })
 }
 
 /// Whether the text around a mention, tags left out, would be a part of its name, or the name is none.
