@@ -432,7 +432,7 @@ impl Registry {
     }
 
     /// Stores an identity, sealed, by `store`, and only then lets it be used; see
-    /// [`Chain::replace`].
+    /// [`crate::agents::chain::Chain::replace`].
     pub(super) fn keep<E>(
         &self,
         agent: &Agent,
