@@ -311,6 +311,18 @@ pub const DELIVERY_WAITERS_MAX: usize = 1024;
 pub const DELIVERY_TEXT_BYTES_MAX: usize = 300_000;
 /// Files of one delivery: each is a message of its own, and nobody looks through more.
 pub const MEDIA_FILES_MAX: usize = 10;
+/// Rows of a table that a message shows whole, its head besides; a longer one goes along as a file.
+pub const ENCLOSE_TABLE_ROWS: usize = 30;
+/// Rows that a message shows of a longer one.
+pub const ENCLOSE_ROWS_SHOWN: usize = 20;
+/// Lines of code that a message shows whole: what fits a screen or two.
+pub const ENCLOSE_CODE_LINES: usize = 40;
+/// Lines that it shows of more.
+pub const ENCLOSE_LINES_SHOWN: usize = 30;
+/// Bytes of code that a message shows whole: few long lines are as hard to read as many.
+pub const ENCLOSE_CODE_BYTES: usize = 6 * 1024;
+/// Bytes that it shows of more.
+pub const ENCLOSE_SHOWN_BYTES: usize = 4 * 1024;
 /// Largest file: one byte less than 100 MiB, as the portal has it (b24: messenger §9.1).
 pub const MEDIA_BYTES_MAX: u64 = 104_857_599;
 /// Most messages that one delivery may become. Markup makes a text longer, at worst a few times.

@@ -10,6 +10,7 @@ mod compare;
 mod defang;
 mod emit;
 mod emoji;
+mod enclose;
 mod line;
 mod links;
 mod names;
@@ -20,6 +21,8 @@ mod readback;
 mod split;
 
 pub use compare::same_text;
+pub use enclose::Enclosed;
+pub use enclose::enclose;
 pub use names::may_mention;
 pub use preview::Client;
 pub use preview::preview;

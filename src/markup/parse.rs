@@ -44,17 +44,22 @@ const RULE: &str = "—————";
 
 /// The page of a Markdown text, for messages of at most so many characters.
 pub(super) fn markdown(text: &str, mentions: &Mentions, most: usize) -> Page {
+    let mut machine = Machine::new(mentions, Lines::new(text, most));
+    for event in Parser::new_ext(text, options(text)) {
+        machine.take(event);
+    }
+    machine.finish()
+}
+
+/// What is read beside CommonMark.
+pub(super) fn options(text: &str) -> Options {
     let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
     // Where formulas have lines of their own, a dollar begins one; in other texts it is money.
     options.set(Options::ENABLE_MATH, text.contains("$$"));
-    let mut machine = Machine::new(mentions, Lines::new(text, most));
-    for event in Parser::new_ext(text, options) {
-        machine.take(event);
-    }
-    machine.finish()
+    options
 }
 
 /// The page of a text without markup.

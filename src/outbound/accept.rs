@@ -238,8 +238,11 @@ fn plan(shared: &Shared, request: &DeliverRequest, member: &MemberId) -> Result<
     if texts.len() > limits::DELIVERY_PARTS_MAX {
         return Err(Refused::TooManyParts);
     }
-    let asks_for_members = request.format == Format::Markdown && markup::may_mention(&request.text);
-    if request.operation == Operation::Edit || !request.media.is_empty() || asks_for_members {
+    // Whom a name means, and whether files can go along, the portal knows.
+    let text = &request.text;
+    let asks = request.format == Format::Markdown
+        && (markup::may_mention(text) || markup::enclose(text, 1).is_some());
+    if request.operation == Operation::Edit || !request.media.is_empty() || asks {
         return Ok(open());
     }
     let uuid = |number| part_uuid(member, &request.agent, &request.id, number);

@@ -60,9 +60,13 @@ pub(super) fn execute(shared: &Shared, row: RowId) -> store::Result<Finished> {
     let Some(_slot) = shared.slots.take(!delivery.files.is_empty()) else {
         return Ok(Finished::Again(row, clock::now().plus(limits::MEDIA_SLOT_RETRY)));
     };
-    let brings_files = !delivery.files.is_empty();
+    let mut brings_files = !delivery.files.is_empty();
     let finished = match prepared(shared, delivery)? {
-        Ok(delivery) => run(shared, delivery)?,
+        Ok(delivery) => {
+            // Its text may have files by now.
+            brings_files = !delivery.files.is_empty();
+            run(shared, delivery)?
+        }
         Err(finished) => finished,
     };
     if brings_files && matches!(finished, Finished::Ended(_)) {

@@ -3,6 +3,9 @@
 //! Reads the portal and writes the ledger; changes nothing that anybody sees. Called by `execute`
 //! before the first attempt.
 
+use std::io;
+use std::io::Write;
+
 use url::Url;
 
 use crate::bitrix::methods;
@@ -15,6 +18,7 @@ use crate::domain::step::Draft;
 use crate::domain::step::FileWay;
 use crate::limits;
 use crate::markup;
+use crate::markup::Enclosed;
 use crate::markup::Format;
 use crate::markup::Mentions;
 use crate::outbound::Shared;
@@ -24,6 +28,7 @@ use crate::outbound::members;
 use crate::store;
 use crate::store::ledger::Delivery;
 use crate::store::ledger::FileSource;
+use crate::store::ledger::NewFile;
 
 /// Why a delivery has no steps yet, or never will.
 pub(super) enum Unplanned {
@@ -58,6 +63,8 @@ pub(super) fn plan(shared: &Shared, delivery: &Delivery) -> Result<(), Unplanned
 fn steps(shared: &Shared, delivery: &Delivery) -> Result<Vec<Draft>, Unplanned> {
     match delivery.operation {
         Operation::Send => {
+            let enclosed = enclose(shared, delivery)?;
+            let delivery = enclosed.as_ref().unwrap_or(delivery);
             let texts = texts(shared, delivery)?;
             let way = fetch(shared, delivery)?;
             let files = u32::try_from(delivery.files.len()).unwrap_or(u32::MAX);
@@ -84,6 +91,43 @@ fn steps(shared: &Shared, delivery: &Delivery) -> Result<Vec<Draft>, Unplanned> 
         // Never in the ledger.
         Operation::Typing => Ok(Vec::new()),
     }
+}
+
+/// Has long tables and long code go along as files, where the portal takes files and there is room;
+/// the delivery as it is then. Elsewhere they stay in the text.
+fn enclose(shared: &Shared, delivery: &Delivery) -> Result<Option<Delivery>, Unplanned> {
+    let Some((text, Format::Markdown)) = &delivery.source else { return Ok(None) };
+    let room = limits::MEDIA_FILES_MAX.saturating_sub(delivery.files.len());
+    let Some(Enclosed { text, files }) = markup::enclose(text, room) else { return Ok(None) };
+    match file_way(shared, delivery) {
+        Ok(_) => {}
+        Err(Unplanned::Refused(..)) => return Ok(None),
+        Err(other) => return Err(other),
+    }
+    let mut kept = Vec::new();
+    for file in files {
+        match keep(shared, &file.content) {
+            Ok((name, bytes)) => {
+                let source = FileSource::Kept { name, bytes };
+                kept.push(NewFile { name: file.name, as_file: true, source });
+            }
+            Err(why) => {
+                // Files that nothing refers to go at the next start.
+                log::warn!("text_not_enclosed delivery={} reason={why}", delivery.id);
+                return Ok(None);
+            }
+        }
+    }
+    shared.store.enclose(delivery.row, &text, kept)?;
+    Ok(shared.store.delivery(delivery.row)?)
+}
+
+/// Puts a text on the shelf: its name there, and its length.
+fn keep(shared: &Shared, content: &str) -> io::Result<(String, u64)> {
+    let mut file = shared.shelf.begin(limits::MEDIA_BYTES_MAX)?;
+    file.write_all(content.as_bytes())?;
+    let kept = file.finish()?;
+    Ok((kept.name, kept.bytes))
 }
 
 fn nothing_shown() -> Unplanned {

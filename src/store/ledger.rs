@@ -330,6 +330,27 @@ impl Store {
         })
     }
 
+    /// Parts of a text become files of their own, behind those that the delivery has; nothing of it
+    /// was planned or tried yet.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] when it was planned.
+    pub fn enclose(&self, row: RowId, text: &str, files: Vec<NewFile>) -> Result<()> {
+        let text = text.to_owned();
+        self.write(move |connection| {
+            let changed = connection.execute(
+                "UPDATE deliveries SET source = ?2 WHERE row = ?1 AND planned = 0",
+                (row.0, &text),
+            )?;
+            if changed == 0 {
+                return Err(Error::WrongState);
+            }
+            let sql = "SELECT COUNT(*) FROM files WHERE delivery = ?1";
+            let first: u32 = connection.query_row(sql, [row.0], |row| row.get(0))?;
+            insert_files(connection, row, first, &files)
+        })
+    }
+
     /// A file was fetched and is on the shelf; its address is not needed any more.
     ///
     /// # Errors
@@ -428,7 +449,12 @@ fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<Ro
     if let Plan::Ready(steps) = &new.plan {
         insert_steps(connection, row, steps)?;
     }
-    for (number, file) in (0_u32..).zip(&new.files) {
+    insert_files(connection, row, 0, &new.files)?;
+    Ok(row)
+}
+
+fn insert_files(connection: &Writing<'_>, row: RowId, first: u32, files: &[NewFile]) -> Result<()> {
+    for (number, file) in (first..).zip(files) {
         let (url, kept, bytes) = match &file.source {
             FileSource::Url(url) => (Some(url), None, None),
             FileSource::Kept { name, bytes } => (None, Some(name), Some(*bytes)),
@@ -440,7 +466,7 @@ fn insert(connection: &Writing<'_>, new: &NewDelivery, now: UnixMs) -> Result<Ro
             (row.0, number, &file.name, file.as_file, url, kept, bytes),
         )?;
     }
-    Ok(row)
+    Ok(())
 }
 
 fn insert_steps(connection: &Writing<'_>, row: RowId, steps: &[Draft]) -> Result<()> {

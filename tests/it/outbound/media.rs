@@ -221,3 +221,43 @@ fn a_file_whose_host_is_away_is_fetched_when_it_is_back() {
     assert_eq!(last(&team).0[0].2, b"here I am");
     assert_tidy(&team, 1);
 }
+
+#[test]
+fn a_long_table_and_long_code_go_along_as_files_and_the_message_shows_their_beginning() {
+    let team = Team::in_scene(Scene::new());
+    let rows: String = (1..=40).map(|row| format!("| item {row} | {row} |\n")).collect();
+    let code: String = (1..=60).map(|line| format!("    print({line})\n")).collect();
+    let text = format!(
+        "All of it:\n\n| Item | Sum |\n|---|---|\n{rows}\nAnd how:\n\n```python\n{code}```\n\nDone."
+    );
+    let sent = team.well("d-1", json!({ "text": text }));
+    assert_eq!(sent.len(), 1, "one message has all of it");
+    let (files, shown) = last(&team);
+    let csv: String = (1..=40).map(|row| format!("item {row},{row}\r\n")).collect();
+    let table = ("table-1.csv".to_owned(), "file", format!("\u{feff}Item,Sum\r\n{csv}").into());
+    assert_eq!(files, [table, ("code-1.py".to_owned(), "file", code.clone().into_bytes())]);
+    assert!(shown.starts_with("All of it:") && shown.trim_end().ends_with("Done."), "{shown}");
+    assert!(shown.contains("item 20") && !shown.contains("item 21"), "{shown}");
+    assert!(shown.contains("table-1.csv") && shown.contains("code-1.py"), "{shown}");
+    // The same call again is the same message; an edit has no files, so it has the whole text.
+    let again = team.call("d-1", json!({ "text": text })).json();
+    assert_eq!((&again["replayed"], &again["status"]), (&json!(true), &json!("delivered")));
+    let target = json!({ "operation": "edit", "target_delivery_id": "d-1", "text": text });
+    team.well("d-2", target);
+    assert!(last(&team).1.contains("item 40"));
+    assert_tidy(&team, 2);
+}
+
+#[test]
+fn where_the_portal_takes_no_files_a_long_table_stays_in_the_text() {
+    let team = Team::in_scene(Scene::new());
+    {
+        let mut world = team.scene.portal.world();
+        world.apps.values_mut().for_each(|app| _ = app.scopes.remove("disk"));
+        world.switches.missing_methods.extend(["im.v2.file.upload".to_owned()]);
+    }
+    let rows: String = (1..=40).map(|row| format!("| item {row} | {row} |\n")).collect();
+    team.well("d-1", json!({ "text": format!("| Item | Sum |\n|---|---|\n{rows}") }));
+    let (files, shown) = last(&team);
+    assert!(files.is_empty() && shown.contains("item 40"), "{shown}");
+}
