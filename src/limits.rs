@@ -573,8 +573,8 @@ pub const MARKUP_ADDRESS_BYTES_MAX: usize = 2_000;
 /// Longest name that `@Name` finds; the portal's three fields of a name hold 150 characters.
 pub const MARKUP_NAME_CHARS_MAX: usize = 200;
 /// Deepest nesting that is read as Markdown at all: each further line costs the parser as much as
-/// it is deep. Nobody means two hundred quotes in each other; such a text is shown as it is.
-pub const MARKUP_NESTING_READ_MAX: usize = 200;
+/// it is deep. Nobody means sixty-four quotes in each other; such a text is shown as it is.
+pub const MARKUP_NESTING_READ_MAX: usize = 64;
 /// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
 pub const MARKUP_DEPTH_MAX: usize = 8;
 /// How many times a message's own length the addresses in its Markdown may have: a link over many lines

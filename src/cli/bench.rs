@@ -13,6 +13,7 @@ mod load;
 mod lost;
 mod machine;
 mod many;
+mod markup;
 mod process;
 mod rate;
 mod stream;
@@ -134,10 +135,11 @@ enum Part {
     Stream,
     Backlog,
     Many,
+    Markup,
 }
 
 impl Part {
-    const ALL: [Part; 3] = [Part::Stream, Part::Backlog, Part::Many];
+    const ALL: [Part; 4] = [Part::Stream, Part::Backlog, Part::Many, Part::Markup];
 
     /// By the word of the command line.
     fn of(word: &str) -> Option<Part> {
@@ -145,6 +147,7 @@ impl Part {
             "stream" => Some(Part::Stream),
             "backlog" => Some(Part::Backlog),
             "many" => Some(Part::Many),
+            "markup" => Some(Part::Markup),
             _ => None,
         }
     }
@@ -162,6 +165,10 @@ impl Part {
             Part::Many => {
                 say("\nmany agents on a portal of two requests a second\n");
                 many::measure(binary, &dir.join("many"), plan.many)
+            }
+            Part::Markup => {
+                markup::measure(plan.warm * 20);
+                Ok(())
             }
         }
     }

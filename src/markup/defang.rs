@@ -117,6 +117,20 @@ pub(super) const fn bytes(list: &[u8]) -> [bool; 256] {
     table
 }
 
+/// Where the first byte of a table is. Each byte of each text goes through here, most of them for
+/// nothing, so it looks at eight at a time.
+#[inline]
+pub(super) fn first(bytes: &[u8], table: &[bool; 256]) -> Option<usize> {
+    let has = |byte: u8| table[usize::from(byte)];
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let any = |[a, b, c, d, e, f, g, h]: &[u8; 8]| {
+        has(*a) | has(*b) | has(*c) | has(*d) | has(*e) | has(*f) | has(*g) | has(*h)
+    };
+    let skipped = chunks.iter().position(any).unwrap_or(chunks.len()) * 8;
+    let at = bytes[skipped..].iter().position(|byte| has(*byte))?;
+    Some(skipped + at)
+}
+
 /// A text on its way out: how far it was written, and where it is looked at. Positions are borders
 /// of characters, because what is looked at are ASCII characters.
 struct Walk<'a> {
@@ -131,18 +145,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes to the next byte of these.
+    #[inline]
     fn next(&mut self, table: &[bool; 256]) -> Option<u8> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let skipped = rest.iter().position(|byte| table[usize::from(*byte)])?;
-        self.at += skipped;
-        Some(rest[skipped])
+        let bytes = self.text.as_bytes();
+        self.at += first(&bytes[self.at..], table)?;
+        Some(bytes[self.at])
     }
 
+    #[inline]
     fn before(&self) -> Option<char> {
         self.text[..self.at].chars().next_back()
     }
 
     /// What stands behind the character that is looked at.
+    #[inline]
     fn after(&self) -> &'a str {
         &self.text[self.at + 1..]
     }
@@ -161,6 +177,7 @@ impl<'a> Walk<'a> {
         self.written = self.at + 1;
     }
 
+    #[inline]
     fn finish(self, out: &mut String) {
         out.push_str(&self.text[self.written..]);
     }

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use pulldown_cmark::CodeBlockKind;
 use pulldown_cmark::Event;
-use pulldown_cmark::Parser;
 use pulldown_cmark::Tag;
 use pulldown_cmark::TagEnd;
 
@@ -91,7 +90,7 @@ pub fn enclose(text: &str, files_max: usize) -> Option<Enclosed> {
     }
     let text = cleaned(text);
     let mut found = Finder::default();
-    for (event, range) in Parser::new_ext(&text, parse::options(&text)).into_offset_iter() {
+    for (event, range) in parse::events(&text).into_offset_iter() {
         if found.cuts.len() == files_max {
             break;
         }

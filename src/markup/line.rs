@@ -52,7 +52,9 @@ const ROOT: Node = Node { top: None, below: Stack::EMPTY, depth: 0, above: [None
 
 impl Styles {
     pub(super) fn new() -> Styles {
-        Styles { nodes: vec![ROOT] }
+        let mut nodes = Vec::with_capacity(8);
+        nodes.push(ROOT);
+        Styles { nodes }
     }
 
     /// Forgets all stacks but the empty one.
@@ -121,10 +123,12 @@ impl Styles {
         }
     }
 
+    #[inline]
     pub(super) fn top(&self, stack: Stack) -> Option<&Style> {
         self.nodes[stack.0].top.as_ref()
     }
 
+    #[inline]
     pub(super) fn below(&self, stack: Stack) -> Stack {
         self.nodes[stack.0].below
     }
@@ -167,10 +171,12 @@ impl Styles {
         one
     }
 
+    #[inline]
     pub(super) fn is_link(&self, stack: Stack) -> bool {
         stack != Stack::EMPTY && self.find(stack, &Style::Link(String::new())).is_some()
     }
 
+    #[inline]
     pub(super) fn is_mention(&self, stack: Stack) -> bool {
         stack != Stack::EMPTY && self.find(stack, &Style::Mention(None)).is_some()
     }
@@ -200,7 +206,6 @@ impl Run {
 }
 
 /// What stands in a line: runs of a text that is foreign and not yet made inert.
-#[derive(Default)]
 pub(super) struct Inline {
     pub(super) text: String,
     /// In the order in which they are shown; their text need not stand in that order.
@@ -208,6 +213,11 @@ pub(super) struct Inline {
 }
 
 impl Inline {
+    /// With room for a usual line.
+    pub(super) fn new() -> Inline {
+        Inline { text: String::with_capacity(256), runs: Vec::with_capacity(16) }
+    }
+
     /// Adds text at the end; what continues the last run becomes part of it, so that what is made
     /// inert sees whole words.
     pub(super) fn push(&mut self, text: &str, style: Stack, in_link: bool) {

@@ -91,10 +91,8 @@ fn is_usual(address: &str) -> bool {
 /// (b24: messenger §10.2). Punctuation at their end stays outside. `web` tells whether they may lack
 /// a scheme.
 pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles, web: bool) {
-    let linked = |run: &Run| {
-        let text = inline.text_of(run);
-        !run.code && (has_scheme(text) || web && may_be_web(text))
-    };
+    let linked =
+        |run: &Run| !run.code && Addresses::new(inline.text_of(run), web).next(0).is_some();
     if !inline.runs.iter().any(linked) {
         return;
     }
@@ -103,37 +101,87 @@ pub(super) fn bare_links(inline: &mut Inline, styles: &mut Styles, web: bool) {
         if run.code || styles.is_link(run.style) || styles.is_mention(run.style) {
             return pieces.push(run);
         }
-        let (mut from, mut next) = (run.from, run.from);
-        while let Some((at, scheme)) = next_address(&text[run.from..run.to], next - run.from) {
-            let at = run.from + at;
-            let address = &text[at..at + address_length(&text[at..run.to])];
+        let (mut from, mut next) = (run.from, 0);
+        let shown = &text[run.from..run.to];
+        let mut addresses = Addresses::new(shown, web);
+        while let Some((at, scheme)) = addresses.next(next) {
+            let address = &shown[at..at + address_length(&shown[at..])];
             next = at + address.len().max("www.".len());
             if address.len() > limits::MARKUP_ADDRESS_BYTES_MAX || !is_whole(address) {
                 continue;
             }
+            let (at, to) = (run.from + at, run.from + next);
             let address = match scheme {
                 "" => escaped(address),
                 scheme => escaped(&format!("{scheme}{address}")),
             };
             let style = styles.with(run.style, Style::Link(address));
             pieces.push(Run { from, to: at, ..run });
-            pieces.push(Run { from: at, to: next, style, in_link: true, ..run });
-            from = next;
+            pieces.push(Run { from: at, to, style, in_link: true, ..run });
+            from = to;
         }
         pieces.push(Run { from, ..run });
     });
 }
 
-/// Whether a text may hold an address with a scheme. Most texts have no colon at all.
-fn has_scheme(text: &str) -> bool {
-    let mut rest = text;
-    while let Some(at) = rest.find(':') {
-        rest = &rest[at + 1..];
-        if rest.starts_with("//") {
-            return true;
+/// Where bare addresses begin in a text, not in the middle of a word. What was found of either kind
+/// is kept until it is passed, so that the text is gone through once.
+struct Addresses<'a> {
+    text: &'a str,
+    schemed: Option<usize>,
+    web: Option<usize>,
+}
+
+impl<'a> Addresses<'a> {
+    /// `web` tells whether they may lack a scheme.
+    fn new(text: &'a str, web: bool) -> Addresses<'a> {
+        let web = if web { Addresses::web(text, 0) } else { None };
+        Addresses { text, schemed: Addresses::schemed(text, 0), web }
+    }
+
+    /// The first one from there on, and what it lacks in front.
+    fn next(&mut self, from: usize) -> Option<(usize, &'static str)> {
+        if self.schemed.is_some_and(|at| at < from) {
+            self.schemed = Addresses::schemed(self.text, from);
+        }
+        if self.web.is_some_and(|at| at < from) {
+            self.web = Addresses::web(self.text, from);
+        }
+        match (self.schemed, self.web) {
+            (Some(schemed), web) if web.is_none_or(|web| schemed < web) => Some((schemed, "")),
+            (_, web) => Some((web?, "http://")),
         }
     }
-    false
+
+    fn schemed(text: &str, from: usize) -> Option<usize> {
+        let mut next = from;
+        while let Some(at) = text[next..].find(':').map(|at| next + at) {
+            next = at + 1;
+            if !text[next..].starts_with("//") {
+                continue;
+            }
+            let before = &text.as_bytes()[from..at];
+            let ends = |scheme: &&str| {
+                let start = before.len().checked_sub(scheme.len());
+                start.is_some_and(|start| before[start..].eq_ignore_ascii_case(scheme.as_bytes()))
+            };
+            let scheme = ["http", "https"].into_iter().find(ends);
+            if let Some(start) = scheme.map(|scheme| at - scheme.len())
+                && !in_word(text, start)
+            {
+                return Some(start);
+            }
+        }
+        None
+    }
+
+    fn web(text: &str, from: usize) -> Option<usize> {
+        text[from..].match_indices("www.").map(|(at, _)| from + at).find(|at| !in_word(text, *at))
+    }
+}
+
+fn in_word(text: &str, at: usize) -> bool {
+    text[..at].ends_with(char::is_alphanumeric)
 }
 
 /// Whether a text may hold an address without a scheme; in odd cases of letters it is none.
@@ -149,27 +197,20 @@ fn is_whole(address: &str) -> bool {
     }
 }
 
-/// Where the next `http://`, `https://` or `www.` begins, not in the middle of a word; and what its
-/// address lacks in front.
-fn next_address(text: &str, from: usize) -> Option<(usize, &'static str)> {
-    let begins = |at: &usize| match text.as_bytes()[*at] {
-        b'h' | b'H' => starts(&text[*at..], "http://") || starts(&text[*at..], "https://"),
-        b'w' => text[*at..].starts_with("www."),
-        _ => false,
-    };
-    let in_word = |at: usize| text[..at].ends_with(char::is_alphanumeric);
-    let at = (from..text.len()).filter(begins).find(|at| !in_word(*at))?;
-    Some((at, if text.as_bytes()[at] == b'w' { "http://" } else { "" }))
-}
-
 /// Whether a text begins with an ASCII one, in any case of letters.
 fn starts(text: &str, with: &str) -> bool {
     text.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with))
 }
 
+/// ASCII characters that end a bare address.
+const ENDS: [bool; 256] = defang::bytes(b" \t\n\r\x0b\x0c<>\"`{}|\\^[]*");
+
 /// How long the address is that a text begins with.
 pub(super) fn address_length(text: &str) -> usize {
-    let ends = |c: char| c.is_whitespace() || "<>\"`{}|\\^[]«»“”*".contains(c);
+    let ends = |c: char| match u8::try_from(c) {
+        Ok(byte) if byte.is_ascii() => ENDS[usize::from(byte)],
+        _ => c.is_whitespace() || "«»“”".contains(c),
+    };
     let mut address = &text[..text.find(ends).unwrap_or(text.len())];
     let open = address.matches('(').count();
     let mut closed = address.matches(')').count();

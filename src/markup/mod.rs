@@ -87,7 +87,13 @@ pub fn render(text: &str, format: Format, mentions: &Mentions) -> Vec<String> {
     render_within(text, format, mentions, limits::MARKUP_PART_CHARS_MAX)
 }
 
-/// The same for parts of at most `most` characters, as long as a linked address leaves room in one.
+/// For `bench` alone: what the parser does with a text, and nothing else.
+#[cfg(feature = "sim")]
+pub fn parse_only(text: &str) -> usize {
+    parse::count(text)
+}
+
+/// As [`render`], for parts of at most `most` characters, as long as a linked address leaves room in one.
 fn render_within(text: &str, format: Format, mentions: &Mentions, most: usize) -> Vec<String> {
     let text = cleaned(text);
     let page = match format {
@@ -117,7 +123,7 @@ const MAY_CONTROL: [bool; 256] = {
 /// A text with one kind of line end and without control characters: they are invisible, and some of
 /// them vanish when the portal trims a message.
 fn cleaned(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| MAY_CONTROL[usize::from(byte)]) {
+    if defang::first(text.as_bytes(), &MAY_CONTROL).is_none() {
         return Cow::Borrowed(text);
     }
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -140,17 +146,24 @@ fn too_deep(text: &str) -> bool {
     }
     text.split('\n').any(|line| {
         let end = line.bytes().position(|byte| !mark(&byte)).unwrap_or(line.len());
-        if end <= MOST {
-            return false;
-        }
-        let begin = &line[..end];
-        // A list's mark has a blank behind it; a rule of dashes has not. Blanks before a mark stand
-        // for the lists around it.
-        let lists = begin.split([' ', '\t']).filter(|word| !word.is_empty()).count();
-        let columns = begin.matches(' ').count() + begin.matches('\t').count() * 4;
-        let around = if lists > 0 { columns / 2 } else { 0 };
-        begin.matches('>').count().max(lists).max(around) > MOST
+        end > MOST && depth(&line[..end]) > MOST
     })
+}
+
+/// How many quotes and lists the marks open that a line begins with, at most.
+fn depth(marks: &str) -> usize {
+    let is_item = |word: &&str| {
+        let digits = word.trim_end_matches(['.', ')']);
+        matches!(*word, "-" | "+" | "*")
+            || digits.len() < word.len() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    // A list's mark has a blank behind it; a rule of dashes has not.
+    let items = marks.split([' ', '\t']).filter(is_item).count();
+    let quotes = marks.matches('>').count();
+    // Blanks before a mark stand for the lists around it.
+    let columns = marks.matches(' ').count() + marks.matches('\t').count() * 4;
+    let around = if items + quotes > 0 { columns / 2 } else { 0 };
+    quotes.max(items).max(around)
 }
 
 fn has_visible(part: &str) -> bool {

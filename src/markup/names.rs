@@ -47,6 +47,9 @@ struct Whom {
 
 impl Names {
     pub(super) fn new(mentions: &Mentions) -> Names {
+        if mentions.members.is_empty() && !mentions.all {
+            return Names { rows: Vec::new() };
+        }
         let mut rows: Vec<Row> = Vec::with_capacity(mentions.members.len() + 1);
         for member in &mentions.members {
             let shown = collapsed(&member.name);

@@ -37,6 +37,8 @@ pub(super) struct Row {
     to: usize,
     /// Whether a message begins with it, because it goes on with the row before.
     pub(super) begins: bool,
+    /// Whether no message should end with it.
+    pub(super) title: bool,
 }
 
 /// What stands before a line.
@@ -121,7 +123,7 @@ impl Page {
         if self.row(Kind::Code, from, false, false) {
             return;
         }
-        let mut inline = Inline::default();
+        let mut inline = Inline::new();
         inline.push(code, Stack::EMPTY, false);
         self.pieces(&inline, |page, piece, goes_on| {
             let from = page.text.len();
@@ -137,7 +139,7 @@ impl Page {
         if self.row(Kind::Text, from, false, false) {
             return;
         }
-        let mut inline = Inline::default();
+        let mut inline = Inline::new();
         inline.push(line, Stack::EMPTY, false);
         self.pieces(&inline, |page, piece, goes_on| {
             let from = page.text.len();
@@ -163,7 +165,8 @@ impl Page {
         // Most are short by any measure.
         let fits = written.len() < most || written.chars().count() < most;
         if fits {
-            self.rows.push(Row { kind, quoted, from, to: self.text.len(), begins });
+            let to = self.text.len();
+            self.rows.push(Row { kind, quoted, from, to, begins, title: false });
         } else {
             self.text.truncate(from);
         }

@@ -19,6 +19,7 @@ use pulldown_cmark::TagEnd;
 use crate::markup::Mentions;
 use crate::markup::emoji;
 use crate::markup::line::Inline;
+use crate::markup::line::Run;
 use crate::markup::line::Stack;
 use crate::markup::line::Style;
 use crate::markup::line::Styles;
@@ -45,21 +46,27 @@ const RULE: &str = "—————";
 /// The page of a Markdown text, for messages of at most so many characters.
 pub(super) fn markdown(text: &str, mentions: &Mentions, most: usize) -> Page {
     let mut machine = Machine::new(mentions, Lines::new(text, most));
-    for event in Parser::new_ext(text, options(text)) {
+    for event in events(text) {
         machine.take(event);
     }
     machine.finish()
 }
 
-/// What is read beside CommonMark.
-pub(super) fn options(text: &str) -> Options {
+/// How much the parser finds in a text.
+#[cfg(feature = "sim")]
+pub(super) fn count(text: &str) -> usize {
+    events(text).count()
+}
+
+/// What the parser reads, beside CommonMark what agents write.
+pub(super) fn events(text: &str) -> Parser<'_> {
     let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_FOOTNOTES;
     // Where formulas have lines of their own, a dollar begins one; in other texts it is money.
     options.set(Options::ENABLE_MATH, text.contains("$$"));
-    options
+    Parser::new_ext(text, options)
 }
 
 /// The page of a text without markup.
@@ -99,7 +106,7 @@ impl Lines {
     fn new(source: &str, most: usize) -> Lines {
         Lines {
             page: Page::new(source, most),
-            inline: Inline::default(),
+            inline: Inline::new(),
             styles: Styles::new(),
             web: links::may_be_web(source),
         }
@@ -107,8 +114,14 @@ impl Lines {
 
     /// Writes the line.
     fn write(&mut self, names: &Names, prefix: &Prefix) {
-        links::bare_links(&mut self.inline, &mut self.styles, self.web);
-        emoji::replace(&mut self.inline, &self.styles);
+        let colon = |run: &Run| !run.code && self.inline.text_of(run).contains(':');
+        let colon = self.inline.runs.iter().any(colon);
+        if colon || self.web {
+            links::bare_links(&mut self.inline, &mut self.styles, self.web);
+        }
+        if colon {
+            emoji::replace(&mut self.inline, &self.styles);
+        }
         names.resolve(&mut self.inline, &mut self.styles);
         self.inline.join();
         // A client that reads Markdown would take it for a part of the quote.
@@ -252,7 +265,13 @@ impl Machine {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Paragraph | TagEnd::Heading(_) => self.end_block(),
+            TagEnd::Paragraph => self.end_block(),
+            TagEnd::Heading(_) => {
+                self.end_block();
+                if let Some(row) = self.lines.page.rows.last_mut() {
+                    row.title = true;
+                }
+            }
             TagEnd::HtmlBlock => self.end_html(),
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::BlockQuote(_) | TagEnd::List(_) => {
@@ -395,7 +414,11 @@ impl Machine {
         self.end_block();
         self.containers.pop();
         if let Some((number, from)) = self.note.take() {
-            self.notes.push((number, self.lines.page.rows.split_off(from)));
+            let mut rows = self.lines.page.rows.split_off(from);
+            // What parted it from the text that it stood in.
+            let blank = rows.first().is_some_and(|row| row.kind == Kind::Blank);
+            rows.drain(..usize::from(blank));
+            self.notes.push((number, rows));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Puts the rows of a page together to messages that the portal takes whole: at block borders where
-//! that leaves a message reasonably full, else between rows. Because every row closes its own tags,
+//! Puts the rows of a page together to messages that the portal takes whole: at block borders, but
+//! not behind a title, where that leaves a message reasonably full, else between rows. Because every row closes its own tags,
 //! any of them may begin a message; code is closed and opened again.
 
 use crate::markup::emit;
@@ -45,7 +45,7 @@ fn fitting(page: &Page, rows: &[Row]) -> usize {
         if at > 0 && chars + cost > most {
             return border.unwrap_or(at);
         }
-        if row.kind == Kind::Blank && chars >= most / 2 {
+        if row.kind == Kind::Blank && chars >= most / 2 && !rows[at - 1].title {
             border = Some(at);
         }
         chars += cost;

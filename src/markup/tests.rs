@@ -310,6 +310,118 @@ fn the_longest_hostile_texts_end_too() {
     }
 }
 
+/// The rows of docs/bitrix24.md that no golden file shows; U+200B is written as `|`.
+#[test]
+fn what_constructs_become() {
+    let cases = [
+        // Links.
+        ("<a@b.example>", "[url=mailto:a@b.example]a@b.example[/url]"),
+        ("www.a.example, ok", "[url=http://www.a.example]www.a.example[/url], ok"),
+        ("HTTP://A.example.", "[url]HTTP://A.example[/url]."),
+        ("[](https://a.example) [](/b)", "[url]https://a.example[/url] /b"),
+        ("![](https://a.example/c.png?d)", "[url=https://a.example/c.png?d]🖼 c.png[/url]"),
+        (
+            "[a](https://a.example)[b](https://a.example)",
+            "[url=https://a.example]a[/url][url=https://a.example]b[/url]",
+        ),
+        ("[A](bitrix24:user/1)[A](bitrix24:user/1)", "[USER=1]A[/USER][USER=1]A[/USER]"),
+        ("[![a](https://b.example/c.png)](https://a.example)", "[url=https://a.example]🖼 a[/url]"),
+        // Lists.
+        ("- - a\n  - b\n1. - c", "• ◦ a\n\u{2003}◦ b\n\n1. ◦ c"),
+        ("- a\n-\n- b", "• a\n•\n• b"),
+        ("1. [x] a\n2. b", "1. ☑ a\n2. b"),
+        ("- [ ] a\n  - [x] b", "☐ a\n\u{2003}☑ b"),
+        ("3.\n   ```\n   x\n   ```\n   y", "3.\n[code]x[/code]\n\u{2003}y"),
+        ("- a\n  > q\n\n  b", "• a\n>>\u{2003}q\n\n\u{2003}b"),
+        // Quotes.
+        ("> a\n\n> b", ">>a\n\n>>b"),
+        ("> > a\n>\n> b", ">>│ a\n>>\n>>b"),
+        ("> a\n>\n> ```\n> x\n> ```", ">>a\n\n[code]x[/code]"),
+        // Tables.
+        ("|a|b|\n|-|-|\n||5|", "b: 5"),
+        ("|a|b|\n|-|-|\n|x<br>y|1|", "[b]x y[/b] — b: 1"),
+        (
+            "|a|\n|-|\n|[*x* y](https://a.example)|",
+            "[b][url=https://a.example][i]x[/i] y[/url][/b]",
+        ),
+        // Footnotes.
+        ("a[^x] b[^y]\n\n[^y]: Y\n\n[^x]: X\n\nend", "a¹ b²\n\nend\n\n¹ X\n² Y"),
+        ("> a[^1]\n>\n> [^1]: n", ">>a¹\n\n¹ n"),
+        // HTML.
+        ("<ul><li>a</li><li>b</li></ul>", "• a\n• b"),
+        ("<!-- a\nb -->\n\nc", "c"),
+        ("<p>a <b>b</p>\n\nc", "a [b]b[/b]\n\nc"),
+        ("a <b>b\n\nc", "a [b]b[/b]\n\nc"),
+        ("<b>a *b</b> c* d", "[b]a [i]b c[/i] d[/b]"),
+        ("a <span title=\"x>y\">b</span>", "a b"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
+        // Formulas.
+        ("$5 **a** and $6", "$5 [b]a[/b] and $6"),
+        ("$$\na_1 * b_1 \\\\\n$$", "[code]a_1 * b_1 \\\\[/code]"),
+        ("so $$x$$ is, $a*b*c$", "so $$x$$ is, $a*|b*|c$"),
+        ("$$$$", "$$$$"),
+        // Emoji.
+        (":rocket: 10:30:45 :no_such: a:x:", "🚀 10:30:45 :no_such: a:x:"),
+        ("`:rocket:` :white_check_mark:.", "`:rocket:` ✅."),
+        // Signs.
+        ("\\* a", "*| a"),
+        ("2 * 3 ~5 \\~a\\~", "2 * 3 ~5 ~a~|"),
+        ("1985\\. A year", "1985.| A year"),
+        ("\\=\\=", "=|="),
+        ("\\[a]: b", "[a]|: b"),
+        ("\\<b> 1 < 2", "<|b> 1 < 2"),
+        ("a\\\\.b C:\\dir\\", "a\\|.b C:\\dir\\|"),
+        ("&amp;copy; &amp;lt; AT&T &x", "&|copy; &amp;|lt; AT&T &x"),
+        ("**a**(b) **(c)**", "[b]a[/b]|(b) [b]|(c)[/b]"),
+        ("`a``b` (8) 18) 8)", "`a‘‘b` (8) 18) 8|)"),
+        ("&#10;a&#10;b", "a b"),
+        ("a\u{0}\u{7}\u{85}b", "ab"),
+        ("&nbsp;&nbsp;&nbsp;&nbsp;- a", "-| a"),
+    ];
+    for (text, expected) in cases {
+        let parts = markdown(text).join("\n---\n").replace('|', "¦").replace('\u{200b}', "|");
+        assert_eq!(parts, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_nested_too_deep_is_shown_as_it_is() {
+    let deep = |depth: usize, mark: &str| format!("{}a", mark.repeat(depth));
+    assert!(markdown(&deep(60, "> "))[0].starts_with(">>│ │"));
+    for mark in ["> ", ">", "- ", "1. "] {
+        let shown = markdown(&deep(80, mark))[0].replace('\u{200b}', "");
+        assert_eq!(shown, deep(80, mark), "{mark}");
+    }
+    let steps: String = (0..80).map(|n| format!("{}- a\n", "  ".repeat(n))).collect();
+    assert!(markdown(&steps)[0].ends_with("\n-\u{200b} a"));
+    // Blanks alone open nothing, and numbers are no marks.
+    let wide = format!("**a**\n\n```\n{}12.5\n```", " ".repeat(400));
+    assert!(markdown(&wide)[0].starts_with("[b]a[/b]\n\n[code]"));
+}
+
+#[test]
+fn a_cut_item_has_its_mark_once_and_a_title_keeps_its_text() {
+    let item = format!("7. {}\n8. end", "Words of an item. ".repeat(2000));
+    let parts = markdown(&item);
+    assert!(parts.len() > 1 && parts[0].starts_with("7. Words"));
+    assert!(parts[1..].iter().all(|part| part.starts_with("\u{2003}Words")));
+    assert!(parts.last().is_some_and(|part| part.ends_with("\n8. end")));
+    let block = format!("{}\n\n", "Some words. ".repeat(60).trim());
+    let text = format!("{}# Title\n\n{}", block.repeat(19), block.repeat(5));
+    for most in 7_000..7_200 {
+        let parts = super::render_within(&text, Format::Markdown, &NOBODY, most);
+        assert!(parts.iter().all(|part| !part.ends_with("Title[/b]")), "{most}");
+    }
+}
+
+#[test]
+fn no_sign_is_parted() {
+    let text = "👩\u{200d}💻".repeat(9_000);
+    for part in markdown(&text) {
+        assert!(part.starts_with('👩') && part.ends_with('💻'), "{part:.20}");
+    }
+}
+
 #[test]
 fn nothing_visible_is_nothing() {
     for text in ["", " \n\t ", "\u{200b}", "<!-- x -->", "\u{0}", "# \n"] {
