@@ -60,6 +60,22 @@ pub fn site_time(moment: UnixMs, offset_minutes: i32) -> String {
     format!("{}.{}.{} {}", part(8, 10), part(5, 7), part(0, 4), part(11, 19))
 }
 
+/// `Mon, 04 May 2026 08:20:07 GMT`: the `Date` of an answer, as every web server sends it.
+pub fn http_date(moment: UnixMs) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // The first day of 1970 was a Thursday.
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let text = wall(moment, 0, ' ');
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let day = unix_seconds(moment).div_euclid(86_400).rem_euclid(7);
+    let day = usize::try_from(day).ok().and_then(|day| DAYS.get(day)).copied().unwrap_or_default();
+    let month =
+        part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let month = month.copied().unwrap_or_default();
+    format!("{day}, {} {month} {} {} GMT", part(8, 10), part(0, 4), part(11, 19))
+}
+
 fn wall(moment: UnixMs, offset_minutes: i32, separator: char) -> String {
     let local = UnixMs(moment.0.saturating_add(i64::from(offset_minutes) * 60_000));
     let text = local.to_string();
@@ -71,6 +87,7 @@ fn wall(moment: UnixMs, offset_minutes: i32, separator: char) -> String {
 mod tests {
     use super::Clock;
     use super::database_time;
+    use super::http_date;
     use super::portal_time;
     use super::site_time;
     use crate::base::clock::UnixMs;
@@ -92,5 +109,7 @@ mod tests {
         assert_eq!(portal_time(moment, -150), "2024-02-29T09:30:00-02:30");
         assert_eq!(database_time(moment, 180), "2024-02-29 15:00:00");
         assert_eq!(site_time(moment, 180), "29.02.2024 15:00:00");
+        assert_eq!(http_date(moment), "Thu, 29 Feb 2024 12:00:00 GMT");
+        assert_eq!(http_date(UnixMs(-1)), "Wed, 31 Dec 1969 23:59:59 GMT");
     }
 }

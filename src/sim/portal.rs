@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+use super::clock::http_date;
 use super::fault::ServerKind;
 use super::http::HttpReply;
 use super::http::Request;
@@ -167,7 +168,11 @@ impl Portal {
 
 fn portal_handler(world: &Arc<Mutex<World>>) -> Handler {
     let world = Arc::clone(world);
-    Arc::new(move |request| serve(&mut lock(&world), request))
+    Arc::new(move |request| {
+        let mut world = lock(&world);
+        let date = http_date(world.now());
+        serve(&mut world, request).with_header("Date", date)
+    })
 }
 
 fn oauth_handler(world: &Arc<Mutex<World>>) -> Handler {
