@@ -6,6 +6,7 @@
 //! in flight finish, then close and join; the store last, with a checkpoint.
 
 mod build;
+pub mod inspect;
 pub mod rekey;
 mod watchdog;
 

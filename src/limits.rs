@@ -44,8 +44,9 @@ pub const HTTP_SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// portal on them (answers that must wait are sent later by other threads), so few suffice; files
 /// in calls are decoded on them, as fast as the disk takes them.
 pub const HTTP_DELIVER_WORKERS: usize = 4;
-/// See [`HTTP_DELIVER_WORKERS`].
-pub const HTTP_CONTROL_WORKERS: usize = 2;
+/// See [`HTTP_DELIVER_WORKERS`]; one of them may wait for the portal while an agent is looked at, one at
+/// a time.
+pub const HTTP_CONTROL_WORKERS: usize = 3;
 /// See [`HTTP_DELIVER_WORKERS`]; consent exchanges a code on its worker, hence more than one.
 pub const HTTP_CONSENT_WORKERS: usize = 4;
 
@@ -71,6 +72,21 @@ pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(600);
 pub const CONTROL_CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer a verb reads; lists are paged far below it.
 pub const CONTROL_CLIENT_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long `doctor` looks in all before it leaves out the rest: a person waits.
+pub const DOCTOR_TIME_MAX: Duration = Duration::from_secs(120);
+/// How long it waits for each that it asks. What is slower than that is not well.
+pub const DOCTOR_PROBE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long it waits for the service to look at one agent: [`CHECKUP_TIME_MAX`] and one slow call.
+pub const DOCTOR_CHECK_TIME_MAX: Duration = Duration::from_secs(40);
+/// Authorization servers that are looked at; the vendor has two.
+pub const DOCTOR_SERVERS_MAX: usize = 8;
+/// Free room below which it warns: files of some deliveries, and a day of messages, fit in it.
+pub const DISK_LOW_BYTES: u64 = 1024 * 1024 * 1024;
+/// Free room below which it is a problem: less than one large delivery takes.
+pub const DISK_FULL_BYTES: u64 = 100 * 1024 * 1024;
+/// How far the clocks of this machine and the portal may differ before it warns: far more than an
+/// exchange takes, far less than a token lives.
+pub const CLOCK_OFF_MAX: Duration = Duration::from_secs(60);
 
 // ---- store ----------------------------------------------------------------------------------
 
@@ -234,6 +250,9 @@ pub const REFRESH_WAIT_MAX: Duration = Duration::from_secs(120);
 pub const REFRESH_IDLE_MAX: Duration = Duration::from_secs(20 * 24 * 3600);
 /// How often the timetable is looked at.
 pub const REFRESH_TICK: Duration = Duration::from_secs(30);
+/// How long looking at an agent goes on before its next call: the caller waits on a worker of the
+/// control listener.
+pub const CHECKUP_TIME_MAX: Duration = Duration::from_secs(20);
 /// How often a lost identity is probed.
 pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Unfinished deliveries that one request to forget an agent drops at most: each is a commit, and the

@@ -197,6 +197,34 @@ impl Vault {
     }
 }
 
+/// Whether a start would find the key that made `check_value`. Changes nothing: a change of key that
+/// was cut is looked through, not finished.
+///
+/// # Errors
+/// See [`VaultError`].
+pub fn examine(
+    state_dir: &Path,
+    configured: Option<&Secret>,
+    credentials_dir: Option<&Path>,
+    check_value: &[u8],
+) -> Result<(), VaultError> {
+    let vault = match configured {
+        Some(text) => Vault::from_text(text, SETTING.to_owned())?,
+        None => Vault::from_file(state_dir, credentials_dir)?,
+    };
+    let wrong = match vault.prove(check_value) {
+        Ok(()) => return Ok(()),
+        Err(wrong) => wrong,
+    };
+    let next = state_dir.join(NEXT_FILE);
+    if !is_generated(configured, credentials_dir) || !next.exists() {
+        return Err(wrong);
+    }
+    let text = read_private(&next).map_err(VaultError::File)?;
+    let next = Vault::from_text(&text, next.display().to_string())?;
+    next.prove(check_value).map_err(|_| wrong)
+}
+
 /// Whether the key is a file that we made, and not the operator's matter.
 pub fn is_generated(configured: Option<&Secret>, credentials_dir: Option<&Path>) -> bool {
     configured.is_none() && credential(credentials_dir).is_none()
@@ -294,6 +322,24 @@ mod tests {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).expect("temporary directory");
         dir
+    }
+
+    #[test]
+    fn a_look_at_the_key_finishes_nothing() {
+        let dir = temp_dir("examined");
+        let check = |vault: &Vault| vault.check_value();
+        let missing = super::examine(&dir, None, None, b"x");
+        assert!(matches!(missing, Err(VaultError::Missing(_))));
+        assert!(!dir.join(KEY_FILE).exists(), "none is made up");
+        let former = check(&Vault::open(&dir, None, None).expect("a key"));
+        let next = check(&Vault::next(&dir, None).expect("a key"));
+        for proof in [&former, &next] {
+            assert_eq!(super::examine(&dir, None, None, proof), Ok(()));
+        }
+        assert!(dir.join(super::NEXT_FILE).exists(), "the change of key is not finished");
+        let wrong = super::examine(&dir, None, None, b"something else");
+        assert!(matches!(wrong, Err(VaultError::Wrong(_))));
+        let _ = fs::remove_dir_all(dir);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod agent;
 pub mod chain;
+pub mod checkup;
 pub mod consent;
 pub mod refresh;
 pub mod registry;

@@ -5,6 +5,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::agents::checkup;
 use crate::agents::consent::Consents;
 use crate::agents::consent::Refusal;
 use crate::agents::registry::AgentView;
@@ -16,6 +17,7 @@ use crate::api::deliver::store_problem;
 use crate::api::directory;
 use crate::api::problem::Problem;
 use crate::directory::Directory;
+use crate::domain::finding::Finding;
 use crate::domain::ids::AgentName;
 use crate::http::Reply;
 use crate::http::Request;
@@ -103,6 +105,25 @@ pub(super) fn forget(
     }
     directory.forget(&name);
     Ok(Reply::json(200, &json!({ "name": name.as_str(), "state": "forgotten" })))
+}
+
+/// What a look at an agent finds, asked of the portal while the caller waits.
+pub(super) fn check(registry: &Registry, name: &str) -> Result<Reply, Problem> {
+    let name = parsed(name)?;
+    let findings = checkup::look(registry, &name).ok_or_else(unknown)?;
+    let findings: Vec<Value> = findings.iter().map(found).collect();
+    Ok(Reply::json(200, &json!({ "name": name.as_str(), "findings": findings })))
+}
+
+fn found(finding: &Finding) -> Value {
+    json!({
+        "id": finding.kind.id,
+        "severity": finding.kind.severity.as_str(),
+        "about": finding.about,
+        "detail": finding.detail,
+        "means": finding.kind.means,
+        "remedy": finding.kind.remedy,
+    })
 }
 
 /// A consent link.

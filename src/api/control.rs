@@ -4,6 +4,8 @@
 //! needs the control secret.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::TryLockError;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -58,6 +60,10 @@ pub struct ControlListener {
     pub consent_url: String,
     /// What the gateway last said: a reason when it is not well.
     pub gateway: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// The same as a word.
+    pub gateway_state: Box<dyn Fn() -> &'static str + Send + Sync>,
+    /// Held while an agent is looked at.
+    pub checking: Mutex<()>,
     /// Every setting with its source, secrets left out.
     pub settings: Value,
     /// When the process started.
@@ -104,6 +110,7 @@ impl ControlListener {
                 let ((registry, consents), directory) = (self.configured()?, self.directory()?);
                 agents::webhook(consents, directory, registry, &name, request)
             }
+            Action::AgentCheck(name) => self.check(&name),
             Action::AgentConsent(name) => {
                 let (_, consents) = self.configured()?;
                 agents::consent(consents, &self.consent_url, &name)
@@ -129,6 +136,21 @@ impl ControlListener {
                 Err(Problem::not_found("nothing is here"))
             }
         }
+    }
+
+    /// One at a time: it waits for the portal, and others need the other workers.
+    fn check(&self, name: &str) -> Result<Reply, Problem> {
+        let registry = self.registry()?;
+        let _one = match self.checking.try_lock() {
+            Ok(one) => one,
+            // It guards nothing but itself.
+            Err(TryLockError::Poisoned(one)) => one.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let told = "an agent is being looked at: ask again in a moment";
+                return Err(Problem::unavailable(told));
+            }
+        };
+        agents::check(registry, name)
     }
 
     fn ready(&self) -> Reply {
@@ -176,6 +198,7 @@ impl ControlListener {
                 "ready": self.reasons().is_empty(),
                 "reasons": self.reasons(),
                 "agents": agents,
+                "gateway": (self.gateway_state)(),
                 "outbox": inbound::standing(&outbox),
                 "deliveries": {
                     "unfinished": self.store.unfinished(),

@@ -40,6 +40,8 @@ pub enum Action {
     Acl,
     /// The company's structure.
     Departments,
+    /// A look at an agent as the portal has it.
+    AgentCheck(String),
     /// A consent link for an agent.
     AgentConsent(String),
     /// A webhook as an agent's identity.
@@ -177,6 +179,9 @@ pub const ROUTES: &[Route] = {
         Route::new(CONTROL, Get, "/v1/agents/{name}", |own| Action::AgentShow(own[0].into())),
         Route::new(CONTROL, Patch, "/v1/agents/{name}", |own| Action::AgentChange(own[0].into())),
         Route::new(CONTROL, Delete, "/v1/agents/{name}", |own| Action::AgentForget(own[0].into())),
+        Route::new(CONTROL, Get, "/v1/agents/{name}/check", |own| {
+            Action::AgentCheck(own[0].into())
+        }),
         Route::new(CONTROL, Put, "/v1/agents/{name}/webhook", |own| {
             Action::AgentWebhook(own[0].into())
         }),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::agents::consent::Consents;
@@ -126,6 +127,8 @@ pub(super) fn start(settings: Settings, exits: &Exits) -> Result<Running, Ended>
         missing: missing(&settings),
         consent_url: settings.consent_url.as_str().trim_end_matches('/').to_owned(),
         gateway: gateway_reason(flows.as_ref()),
+        gateway_state: gateway_state(flows.as_ref()),
+        checking: Mutex::new(()),
         settings: settings.describe(),
         started: Instant::now(),
     };
@@ -278,6 +281,13 @@ fn gateway_reason(flows: Option<&Flows>) -> Box<dyn Fn() -> Option<String> + Sen
             Some("the gateway refuses our secret: see AIHUMMER_INBOUND_SECRET".into())
         }
     })
+}
+
+fn gateway_state(flows: Option<&Flows>) -> Box<dyn Fn() -> &'static str + Send + Sync> {
+    match flows.map(|flows| flows.inbound.handle()) {
+        Some(handle) => Box::new(move || handle.gateway_state().as_str()),
+        None => Box::new(|| GatewayState::Untried.as_str()),
+    }
 }
 
 /// Whoever the agent talks to may answer at once.

@@ -106,7 +106,7 @@ pub fn retry_after(text: &str, now: UnixMs) -> Option<Duration> {
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers must send.
-fn parse_http_date(text: &str) -> Option<UnixMs> {
+pub fn parse_http_date(text: &str) -> Option<UnixMs> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_weekday, date) = text.strip_suffix(" GMT")?.split_once(", ")?;

@@ -1,13 +1,17 @@
 //! What the standard library does not offer: waiting for the signals that ask the process to stop,
-//! and the length of a listener's queue. The only module with `unsafe`: calls into libc, none of
-//! which touches memory we do not own. `app` blocks the signals before the first thread starts
-//! (threads inherit the mask) and then waits on the main thread; `http` lengthens queues.
+//! the length of a listener's queue, the room on a disk, and whether a place may be written to. The
+//! only module with `unsafe`: calls into libc, none of which touches memory we do not own. `app`
+//! blocks the signals before the first thread starts (threads inherit the mask) and then waits on the
+//! main thread; `http` lengthens queues; the verb `doctor` asks for the other two.
 
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// The signals that ask to stop, blocked in this thread and every thread it starts from now on.
@@ -57,5 +61,50 @@ pub fn lengthen_queue(listener: &TcpListener, connections: i32) -> std::io::Resu
     match unsafe { libc::listen(listener.as_raw_fd(), connections) } {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// Bytes that a user without privileges can still write on the disk of a path.
+///
+/// # Errors
+/// What the operating system says.
+pub fn room_left(path: &Path) -> std::io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut disk = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path is a string that outlives the call, which writes one structure of its own type
+    // and is not asked for it unless it succeeded.
+    let disk = unsafe {
+        match libc::statvfs(path.as_ptr(), disk.as_mut_ptr()) {
+            0 => disk.assume_init(),
+            _ => return Err(std::io::Error::last_os_error()),
+        }
+    };
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Whether this process may create files in a directory: its modes, its owner, and how its disk is
+/// mounted.
+pub fn may_write_in(dir: &Path) -> bool {
+    let Ok(path) = CString::new(dir.as_os_str().as_bytes()) else { return false };
+    let (wanted, as_we_act) = (libc::W_OK | libc::X_OK, libc::AT_EACCESS);
+    // SAFETY: the path is a string that outlives the call, which only reads it.
+    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), wanted, as_we_act) == 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::may_write_in;
+    use super::room_left;
+
+    #[test]
+    fn a_disk_has_room_and_nothing_is_written_in_places_that_are_not_there() {
+        assert!(room_left(&std::env::temp_dir()).expect("a disk") > 0);
+        assert!(may_write_in(&std::env::temp_dir()));
+        for nowhere in ["/no/such/place", "a\0b"] {
+            assert!(room_left(Path::new(nowhere)).is_err());
+            assert!(!may_write_in(Path::new(nowhere)));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! camelCase for `im.v2`, which is case-sensitive (b24: messenger §1 item 2).
 
 pub mod people;
+pub mod survey;
 
 use std::path::PathBuf;
 

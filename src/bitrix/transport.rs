@@ -21,6 +21,7 @@ use ureq::Timeout;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::http::header::CONTENT_LENGTH;
+use ureq::http::header::DATE;
 use ureq::http::header::EXPECT;
 use ureq::http::header::LOCATION;
 use ureq::http::header::RETRY_AFTER;
@@ -39,6 +40,7 @@ use ureq::unversioned::transport::NextTimeout;
 use url::Url;
 
 use crate::base::clock;
+use crate::base::clock::UnixMs;
 use crate::base::names::Names;
 use crate::limits;
 
@@ -73,6 +75,8 @@ pub struct Reply {
     /// How long it asks to wait. The portal itself never does; what stands before it may
     /// (b24: transport §2.3).
     pub retry_after: Option<Duration>,
+    /// What the clock of whoever answered shows, in whole seconds.
+    pub date: Option<UnixMs>,
 }
 
 /// No answer.
@@ -173,6 +177,28 @@ impl Transport {
         whole(url, request.call(), limits::OAUTH_BODY_BYTES_MAX)
     }
 
+    /// Asks who is there, within a time, and presents nothing: posts JSON when some is given, else
+    /// gets. For whoever looks whether a way is open.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn knock(
+        &self,
+        url: &Url,
+        json: Option<&[u8]>,
+        within: Duration,
+    ) -> Result<Reply, Trouble> {
+        let within = Some(within);
+        let answer = match json {
+            Some(body) => {
+                let request = self.json_request(url);
+                request.config().timeout_global(within).build().send(body)
+            }
+            None => self.agent.get(url.as_str()).config().timeout_global(within).build().call(),
+        };
+        whole(url, answer, limits::OAUTH_BODY_BYTES_MAX)
+    }
+
     /// Interrupts calls in progress; later calls fail.
     pub fn shutdown(&self) {
         self.agent.clone().shutdown();
@@ -258,9 +284,11 @@ fn whole(
     let retry_after = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
     let retry_after = retry_after.and_then(|wait| clock::retry_after(wait, clock::now()));
     let retry_after = retry_after.map(|wait| wait.min(limits::PORTAL_RETRY_AFTER_MAX));
+    let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(clock::parse_http_date);
     let body = answer.body_mut().with_config().limit(bytes_max).read_to_vec();
     match body {
-        Ok(body) => Ok(Reply { status, body, elsewhere, retry_after }),
+        Ok(body) => Ok(Reply { status, body, elsewhere, retry_after, date }),
         Err(Error::BodyExceedsLimit(_)) => Err(Trouble::NoAnswer("answer_too_large")),
         Err(Error::Timeout(_)) => Err(Trouble::NoAnswer("timeout_body")),
         Err(_) => Err(Trouble::NoAnswer("answer_cut")),

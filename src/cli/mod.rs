@@ -1,11 +1,12 @@
 //! argv to verb to exit code. **The** list of verbs is [`VERBS`]; each has a file of its own. The
 //! only module that prints to stdout and stderr outside the log.
 //!
-//! Exit codes: 0 ok, 1 failed, 2 usage or settings.
+//! Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 doctor found a problem.
 
 mod agents;
 mod control_client;
 mod deliveries;
+mod doctor;
 mod inbound;
 mod render;
 mod rotate_key;
@@ -33,6 +34,8 @@ pub(crate) const OK: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// The command line or the settings are wrong.
 pub(crate) const USAGE: u8 = 2;
+/// It worked, and found something that does not.
+pub(crate) const FOUND: u8 = 3;
 
 /// One verb: what to type, what it does, what carries it out.
 struct Verb {
@@ -73,6 +76,12 @@ const VERBS: &[Verb] = &[
         arguments: "[--json | --html | --html=newest | --back]",
         meaning: "Markdown on stdin to BB-code parts or a preview, or back",
         run: render::run,
+    },
+    Verb {
+        name: "doctor",
+        arguments: "[--json]",
+        meaning: "find out what is wrong and what to do about it",
+        run: doctor::run,
     },
     Verb {
         name: "settings",
@@ -220,7 +229,7 @@ fn help() -> String {
         }
     }
     text.push_str("\nSettings are environment variables; `settings` lists them.\n");
-    text.push_str("Exit codes: 0 ok, 1 failed, 2 usage or settings.\n");
+    text.push_str("Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 doctor found a problem.\n");
     text
 }
 
@@ -240,7 +249,6 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Prints to stderr what a person reads while stdout belongs to a program.
-#[cfg(feature = "sim")]
 fn aside(text: &str) {
     use std::io::Write;
     let _ = std::io::stderr().write_all(text.as_bytes());
@@ -292,6 +300,8 @@ mod tests {
             &["render", "--json", "--html"],
             &["render", "--html=phone"],
             &["render", "file.md"],
+            &["doctor", "helper"],
+            &["doctor", "--html"],
         ] {
             let arguments = arguments.iter().map(|&word| word.into()).collect();
             assert_eq!(dispatch(arguments), USAGE);

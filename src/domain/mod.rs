@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod failure;
 pub mod filename;
 pub mod filter;
+pub mod finding;
 pub mod ids;
 pub mod inbound;
 pub mod limiter;

@@ -39,6 +39,18 @@ pub enum GatewayState {
     RefusesSecret,
 }
 
+impl GatewayState {
+    /// The text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GatewayState::Untried => "untried",
+            GatewayState::Ok => "ok",
+            GatewayState::Away => "away",
+            GatewayState::RefusesSecret => "refuses_secret",
+        }
+    }
+}
+
 /// Permission to try the gateway once. Given back with [`Gate::leave`] or [`Gate::told`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Pass {

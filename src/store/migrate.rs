@@ -14,12 +14,17 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0004_identities.sql"),
 ];
 
+/// The newest schema that this version knows.
+pub fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
 /// Applies what is missing.
 ///
 /// # Errors
 /// [`Error::NewerSchema`], or what SQLite says.
 pub fn migrate(connection: &mut Connection) -> Result<()> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = known();
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {
         return Err(Error::NewerSchema { found, known });

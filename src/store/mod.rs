@@ -7,6 +7,7 @@ pub mod agents;
 pub mod attempts;
 pub mod consents;
 pub mod directory;
+pub mod examine;
 #[cfg(feature = "sim")]
 pub mod fill;
 pub mod inbox;
@@ -44,6 +45,8 @@ use writer::Writing;
 
 /// Name of the database file.
 pub const DATABASE_FILE: &str = "connector.sqlite3";
+/// Name of the file whose lock keeps a second connector away.
+const LOCK_FILE: &str = "lock";
 
 /// Why the store could not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,7 +300,7 @@ fn make_private(file: &File) -> std::io::Result<()> {
 }
 
 fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join("lock");
+    let path = dir.join(LOCK_FILE);
     let told = |why: std::io::Error| Error::Other(format!("{}: {why}", path.display()));
     let mut options = fs::OpenOptions::new();
     let opened = options.create(true).write(true).truncate(false).mode(0o600).open(&path);

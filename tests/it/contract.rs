@@ -146,6 +146,7 @@ fn the_examples_are_what_a_run_shows() {
     });
     seen.push(active);
     seen.push(control(&connector, "GET", "/v1/agents/helper"));
+    seen.push(control(&connector, "GET", "/v1/agents/helper/check"));
     let status = eventually("the company's structure to be read", || {
         let status = control(&connector, "GET", "/v1/status");
         (status["directory"]["fresh"] == true).then_some(status)

@@ -455,6 +455,32 @@ fn every_state_and_reason_is_told() {
 }
 
 #[test]
+fn every_finding_is_told_as_doctor_tells_it() {
+    let source = read("src/domain/finding.rs");
+    let list = source.split("\nkinds! {").nth(1).expect("the list");
+    let list = list.split("\n}\n").next().expect("it ends");
+    // Before each first text the name and the severity, then the id, what it means, what to do.
+    let parts: Vec<&str> = list.split('"').collect();
+    let (mut rows, mut well) = (BTreeSet::new(), BTreeSet::new());
+    for kind in parts.chunks_exact(6) {
+        let severity = kind[0].split_whitespace().next_back().expect("a severity").to_lowercase();
+        let (id, means, remedy) = (kind[1], kind[3], kind[5]);
+        match severity.as_str() {
+            "ok" => well.insert(id.to_owned()),
+            _ => rows.insert(format!("| `{id}` | {severity} | {means} | {remedy} |")),
+        };
+    }
+    assert!(rows.len() > 50 && well.len() > 10, "{} and {} were found", rows.len(), well.len());
+    let operate = read("docs/operate.md");
+    let told = section(&operate, "## doctor");
+    let told_rows = told.lines().filter(|line| line.starts_with("| `")).map(str::to_owned);
+    assert_eq!(told_rows.collect::<BTreeSet<_>>(), rows);
+    let told_well = told.split("is told in a line: ").nth(1).expect("what is well");
+    let told_well = quoted(told_well.lines().next().unwrap_or_default()).map(str::to_owned);
+    assert_eq!(told_well.collect::<BTreeSet<_>>(), well);
+}
+
+#[test]
 fn nothing_points_outside_the_repository() {
     let folder = concat!("shared", "/");
     let mut problems = Vec::new();

@@ -19,6 +19,7 @@ mod counting;
 mod deliveries;
 mod demo;
 mod docs;
+mod doctor;
 mod errors;
 mod identity;
 mod inbound_desk;

@@ -225,6 +225,26 @@ fn a_request_names_itself_and_carries_json() {
     assert!(head.contains("\r\nuser-agent: aihummer-bitrix24/"), "{head}");
 }
 
+#[test]
+fn who_is_knocked_at_tells_the_time_within_the_time() {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let answer = format!("HTTP/1.1 401 No\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n");
+    let (port, read) = answering(Vec::leak(answer.into_bytes()));
+    let transport = transport(&TransportOptions::default());
+    let to = url(&format!("http://127.0.0.1:{port}/rest/profile"));
+    let reply = transport.knock(&to, Some(b"{}"), limits::PORTAL_CALL_MAX).expect("an answer");
+    assert_eq!((reply.status, reply.date.map(|date| date.0)), (401, Some(784_111_777_000)));
+    let asked = String::from_utf8(read.recv().expect("read")).expect("ASCII");
+    assert!(asked.starts_with("POST /rest/profile ") && asked.ends_with("{}"), "{asked}");
+    let (port, _read) = serve(|_stream| {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        Vec::new()
+    });
+    let to = url(&format!("http://127.0.0.1:{port}/"));
+    let refused = transport.knock(&to, None, std::time::Duration::from_millis(50));
+    assert_eq!(refused.expect_err("too slow"), Trouble::NoAnswer("timeout"));
+}
+
 /// A TLS server for one request, with the certificate for `localhost`.
 fn serve_tls() -> u16 {
     let _ = rustls::crypto::ring::default_provider().install_default();
