@@ -1,6 +1,10 @@
 //! The list of bounds: every size, count and duration that limits a queue, a loop, a body, a wait
 //! or a retry, each with its reason. Knows nothing else. Whoever needs a bound names it from here;
-//! a number with a unit anywhere else is a mistake.
+//! a number with a unit anywhere else is a mistake. Those of `markup/` have a file of their own.
+
+mod markup;
+
+pub use markup::*;
 
 use std::time::Duration;
 
@@ -330,18 +334,6 @@ pub const DELIVERY_WAITERS_MAX: usize = 1024;
 pub const DELIVERY_TEXT_BYTES_MAX: usize = 300_000;
 /// Files of one delivery: each is a message of its own, and nobody looks through more.
 pub const MEDIA_FILES_MAX: usize = 10;
-/// Rows of a table that a message shows whole, its head besides; a longer one goes along as a file.
-pub const ENCLOSE_TABLE_ROWS: usize = 30;
-/// Rows that a message shows of a longer one.
-pub const ENCLOSE_ROWS_SHOWN: usize = 20;
-/// Lines of code that a message shows whole: what fits a screen or two.
-pub const ENCLOSE_CODE_LINES: usize = 40;
-/// Lines that it shows of more.
-pub const ENCLOSE_LINES_SHOWN: usize = 30;
-/// Bytes of code that a message shows whole: few long lines are as hard to read as many.
-pub const ENCLOSE_CODE_BYTES: usize = 6 * 1024;
-/// Bytes that it shows of more.
-pub const ENCLOSE_SHOWN_BYTES: usize = 4 * 1024;
 /// Largest file: one byte less than 100 MiB, as the portal has it (b24: messenger §9.1).
 pub const MEDIA_BYTES_MAX: u64 = 104_857_599;
 /// Most messages that one delivery may become. Markup makes a text longer, at worst a few times.
@@ -579,31 +571,3 @@ pub const SUPERVISE_TICK: Duration = Duration::from_millis(500);
 pub const WATCHDOG_TIME_MAX: Duration = Duration::from_secs(5);
 /// Connections one address may keep open on the public consent listener: a browser uses six.
 pub const HTTP_CONSENT_PER_SOURCE_MAX: usize = 16;
-
-// ---- markup (markup/) -------------------------------------------------------------------------
-
-/// Longest part in code points, tags included: the portal cuts above 20,000 without repairing tags
-/// (b24: messenger §6.4), and previews, quotes and edits want room.
-pub const MARKUP_PART_CHARS_MAX: usize = 15_000;
-/// Most characters that are drawn as one sign and are not parted: more than any emoji has.
-pub const MARKUP_SIGN_CHARS_MAX: usize = 16;
-/// Longest address that is linked; browsers cut longer ones, and a tag must fit a part.
-pub const MARKUP_ADDRESS_BYTES_MAX: usize = 2_000;
-/// Longest name that `@Name` finds; the portal's three fields of a name hold 150 characters.
-pub const MARKUP_NAME_CHARS_MAX: usize = 200;
-/// Deepest nesting that is read as Markdown at all: each further line costs the parser as much as
-/// it is deep. Nobody means sixty-four quotes in each other; such a text is shown as it is.
-pub const MARKUP_NESTING_READ_MAX: usize = 64;
-/// Deepest nesting of lists and quotes that is shown; deeper ones look like the deepest.
-pub const MARKUP_DEPTH_MAX: usize = 8;
-/// How many times a message's own length the addresses in its Markdown may have: a link over many lines
-/// repeats its address in each, and 20 kilobytes became 45 megabytes. Nobody means more than a few.
-pub const MARKUP_BACK_ADDRESSES_MAX: usize = 8;
-/// Deepest nesting of elements in a preview: more than any text of ours has, and little to open
-/// again at the border of a quote.
-pub const MARKUP_PREVIEW_DEPTH_MAX: usize = 32;
-/// Widest table that the newest client makes of Markdown (b24: messenger §10.6).
-pub const MARKUP_PREVIEW_COLUMNS_MAX: usize = 24;
-/// Longest title of a column that is repeated in every row; longer ones stand once above the rows,
-/// or a table of a few hundred kilobytes could become a message of gigabytes.
-pub const MARKUP_TITLE_CHARS_MAX: usize = 100;
