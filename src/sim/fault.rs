@@ -36,6 +36,9 @@ pub enum Fault {
     Truncate,
     /// Not acted: an HTML page with this status.
     Html(u16),
+    /// Not acted: 302 with a page, to this address: what stands before the portal sends everybody to
+    /// sign in elsewhere, say.
+    Redirect(String),
     /// Acted: an HTML page with this status instead of the answer (a gateway that lost patience).
     HtmlAfterAct(u16),
     /// Acted: status 200 with an empty body.
@@ -92,6 +95,7 @@ impl Fault {
             Fault::ActLate(_) => "act_late",
             Fault::Truncate => "truncate",
             Fault::Html(_) => "html",
+            Fault::Redirect(_) => "redirect",
             Fault::HtmlAfterAct(_) => "html_after_act",
             Fault::Empty => "empty",
             Fault::Garbage => "garbage",

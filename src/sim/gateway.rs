@@ -389,6 +389,7 @@ fn exchange(
         Some(
             Fault::CloseBeforeReading
             | Fault::Html(_)
+            | Fault::Redirect(_)
             | Fault::Error { .. }
             | Fault::RetryAfter { .. }
             | Fault::Body { .. },

@@ -478,6 +478,9 @@ impl Connection<'_> {
 fn instead(fault: &Fault, kind: ServerKind, act: impl FnOnce() -> HttpReply) -> HttpReply {
     match fault {
         Fault::Html(status) => HttpReply::html(*status, &format!("{status} nginx")),
+        Fault::Redirect(address) => {
+            HttpReply::html(302, "302 Found").with_header("Location", address.as_str())
+        }
         Fault::Error { status, code, description } if kind == ServerKind::Gateway => {
             gateway::refuse(*status, code, description)
         }

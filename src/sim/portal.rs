@@ -21,6 +21,7 @@ use super::rest;
 use super::switches::RateLimit;
 use super::world::PortalOptions;
 use super::world::World;
+use crate::base::crypto;
 
 /// A portal and its authorization server on free loopback ports.
 pub struct Portal {
@@ -120,6 +121,21 @@ impl Portal {
             app.deleted = true;
             app.installed = false;
         }
+    }
+
+    /// Revokes every code and token of a user at the authorization server, as an administrator of
+    /// Bitrix24 would. The portal notices when the verdicts that it keeps are over (sim quirk 9).
+    pub fn revoke_tokens(&self, user: u64) {
+        self.world().tokens.kill_all_of(user);
+    }
+
+    /// Gives an application another secret; tells it. What was issued before still acts, but nobody
+    /// renews it with the old one (b24: transport §1.12).
+    pub fn regenerate_secret(&self, client_id: &str) -> Option<String> {
+        let mut world = self.world();
+        let app = world.apps.get_mut(client_id)?;
+        app.client_secret = crypto::hex(&crypto::random::<25>());
+        Some(app.client_secret.clone())
     }
 
     /// Who is logged in when a browser without a `sim_user` cookie asks; `None` = nobody.

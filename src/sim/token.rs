@@ -34,7 +34,7 @@ pub struct Grant {
     pub expires: UnixMs,
     /// Which pair it belongs to: access and refresh token of one answer share it.
     pub pair: u64,
-    /// Used up or revoked (strict rotation only).
+    /// Used up (strict rotation only) or revoked.
     pub dead: bool,
 }
 
@@ -84,6 +84,12 @@ impl Tokens {
     /// The grant behind a text.
     pub fn find(&self, text: &str) -> Option<&Grant> {
         self.grants.get(text)
+    }
+
+    /// Everything that was issued for a user is worth nothing any more.
+    pub fn kill_all_of(&mut self, user: u64) {
+        let grants = self.grants.values_mut().filter(|grant| grant.user == user);
+        grants.for_each(|grant| grant.dead = true);
     }
 
     /// Strict rotation: the grant is used up, and with a refresh token the access token of the

@@ -200,7 +200,10 @@ pub const TRANSPORT: &[Quirk] = &[
         "T21",
         "transport §1.12",
         "change of address",
-        &["renamed_portal_redirects_and_refresh_tells_the_new_address"],
+        &[
+            "renamed_portal_redirects_and_refresh_tells_the_new_address",
+            "answers_are_replaced_by_what_no_client_wants",
+        ],
     ),
     modelled(
         "T22",
@@ -254,10 +257,12 @@ pub const TRANSPORT: &[Quirk] = &[
     modelled(
         "T27",
         "transport §1.12",
-        "dismissal of a user, deletion of the application",
+        "dismissal of a user, deletion of the application, another secret, revoked tokens",
         &[
             "dismissed_user_is_inactive_everywhere",
             "deleted_application_is_unknown_to_both_servers",
+            "revoked_tokens_are_refused_once_the_kept_verdict_is_over",
+            "regenerated_secret_makes_the_old_one_a_wrong_one",
             "refresh_of_a_dismissed_user_follows_the_switch",
         ],
     ),

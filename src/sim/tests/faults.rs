@@ -123,6 +123,7 @@ fn answers_are_replaced_by_what_no_client_wants() {
     let office = Office::open();
     let rows = [
         (Fault::Html(403), 403, "<h1>", false),
+        (Fault::Redirect("http://elsewhere.example/".to_owned()), 302, "<h1>", false),
         (Fault::HtmlAfterAct(504), 504, "<h1>", true),
         (Fault::Empty, 200, "", true),
         (Fault::Garbage, 200, "<b>Notice</b>", true),

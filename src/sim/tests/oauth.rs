@@ -364,3 +364,30 @@ fn portal_cut_off_from_the_authorization_server_gives_no_code() {
     let page = office.authorize(&format!("client_id={}", office.client_id));
     assert!(page.status == 200 && page.body.contains("CONNECTION_ERROR"), "{page:?}");
 }
+
+#[test]
+fn revoked_tokens_are_refused_once_the_kept_verdict_is_over() {
+    let office = Office::open();
+    assert_eq!(office.call("profile", json!({})).status, 200);
+    office.portal.revoke_tokens(office.ada);
+    assert_eq!(office.call("profile", json!({})).status, 200, "its verdict is kept for an hour");
+    let refresh = office.refresh_with(&office.refresh);
+    assert_eq!((refresh.status, refresh.error().as_str()), (400, "invalid_grant"));
+    let fresh = office.token_of(office.ada);
+    office.portal.revoke_tokens(office.ada);
+    assert_eq!(office.call_with(&fresh, "profile", json!({})).error(), "invalid_token");
+}
+
+#[test]
+fn regenerated_secret_makes_the_old_one_a_wrong_one() {
+    let office = Office::open();
+    let new = office.portal.regenerate_secret(&office.client_id).expect("an application");
+    let refresh = office.refresh_with(&office.refresh);
+    assert_eq!((refresh.status, refresh.error().as_str()), (400, "invalid_client"));
+    assert_eq!(office.call("profile", json!({})).status, 200, "what was issued still acts");
+    let query = format!(
+        "grant_type=refresh_token&client_id={}&client_secret={new}&refresh_token={}",
+        office.client_id, office.refresh
+    );
+    assert_eq!(office.token_request(&query).status, 200);
+}
