@@ -11,6 +11,7 @@ use crate::agents::agent::Agent;
 use crate::agents::chain::Identity;
 use crate::agents::registry::Registry;
 use crate::base::clock;
+use crate::base::clock::UnixMs;
 use crate::base::crypto;
 use crate::base::metrics::Counter;
 use crate::base::metrics::count;
@@ -157,27 +158,10 @@ impl Drop for Refresh {
 }
 
 fn watch(registry: &Registry, stop: &Stop) {
-    let mut next_licence = Duration::ZERO;
-    // At the start too: a person may have mended what the agent's state tells of, and restarted.
-    let mut next_probe = Duration::ZERO;
+    let mut timetable = Timetable::default();
     let mut passed_by = Duration::ZERO;
     loop {
-        for agent in registry.all() {
-            if stop.is_set() {
-                return;
-            }
-            keep_alive(registry, &agent);
-            let due = passed_by >= next_probe || agent.slip.swap(false, Ordering::Relaxed);
-            if due && agent.state() == AgentState::Revoked {
-                probe(registry, &agent);
-            }
-        }
-        if passed_by >= next_probe {
-            next_probe = passed_by + limits::AGENT_PROBE_EVERY;
-        }
-        if passed_by >= next_licence && learn_licence(registry) {
-            next_licence = passed_by + limits::LICENCE_EVERY;
-        }
+        timetable.round(registry, passed_by, clock::now(), stop);
         if stop.wait(limits::REFRESH_TICK) {
             return;
         }
@@ -185,19 +169,58 @@ fn watch(registry: &Registry, stop: &Stop) {
     }
 }
 
-/// A chain that nobody used for 20 days is renewed, because the shortest documented lifetime of a
-/// refresh token is 28 days (b24: transport §1.6).
-fn keep_alive(registry: &Registry, agent: &Agent) {
+/// What is due next, in time since the start. All of it at the start: a person may have mended what
+/// an agent's state tells of, and restarted.
+#[derive(Default)]
+struct Timetable {
+    look: Duration,
+    licence: Duration,
+}
+
+impl Timetable {
+    /// One round of the agents, so long after the start, at this moment.
+    fn round(&mut self, registry: &Registry, passed_by: Duration, now: UnixMs, stop: &Stop) {
+        let look = passed_by >= self.look;
+        for agent in registry.all() {
+            if stop.is_set() {
+                return;
+            }
+            if look {
+                keep_alive(registry, &agent, now);
+            }
+            let due = look || agent.slip.swap(false, Ordering::Relaxed);
+            if due && agent.state() == AgentState::Revoked {
+                probe(registry, &agent);
+            }
+        }
+        if look {
+            self.look = passed_by + limits::AGENT_PROBE_EVERY;
+        }
+        if passed_by >= self.licence && learn_licence(registry) {
+            self.licence = passed_by + limits::LICENCE_EVERY;
+        }
+    }
+}
+
+/// Renews a chain that nobody used for long. Not at every tick: a paused agent shows nowhere that its
+/// chain has ended, so this would ask again and again.
+fn keep_alive(registry: &Registry, agent: &Agent, now: UnixMs) {
     let Some(identity) = agent.chain.identity() else { return };
-    if identity.webhook {
-        return;
-    }
-    let kept = agent.state().works() || agent.state() == AgentState::Paused;
-    if kept && clock::now().since(identity.refreshed_at) >= limits::REFRESH_IDLE_MAX {
+    if is_idle(&identity, agent.state(), now) {
         let renewed = registry.renew(agent, &identity.access, METHOD, false);
-        // Heeding keeps the state and the log; there is nobody to tell.
-        let _ = registry.heed(agent, METHOD, renewed);
+        // Heeding keeps the state and the log; there is nobody to tell. That the authorization server
+        // renews says nothing of the portal, from which the agent may be resting.
+        if renewed.is_err() {
+            let _ = registry.heed(agent, METHOD, renewed);
+        }
     }
+}
+
+/// Whether nobody used a chain for 20 days that is to be kept: the shortest documented lifetime of a
+/// refresh token is 28 days (b24: transport §1.6).
+fn is_idle(identity: &Identity, state: AgentState, now: UnixMs) -> bool {
+    let kept = state.works() || state == AgentState::Paused;
+    kept && !identity.webhook && now.since(identity.refreshed_at) >= limits::REFRESH_IDLE_MAX
 }
 
 /// Sees whether a lost identity works again, so that a mended portal needs no restart. Rare, because
@@ -222,3 +245,6 @@ fn learn_licence(registry: &Registry) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
