@@ -51,7 +51,8 @@ pub const HTTP_DELIVER_WORKERS: usize = 4;
 /// See [`HTTP_DELIVER_WORKERS`]; one of them may wait for the portal while an agent is looked at, one at
 /// a time.
 pub const HTTP_CONTROL_WORKERS: usize = 3;
-/// See [`HTTP_DELIVER_WORKERS`]; consent exchanges a code on its worker, hence more than one.
+/// See [`HTTP_DELIVER_WORKERS`]; consent exchanges a code on its worker, hence more than one, and
+/// [`CONSENT_CALLBACKS_MAX`].
 pub const HTTP_CONSENT_WORKERS: usize = 4;
 
 // ---- process --------------------------------------------------------------------------------
@@ -257,7 +258,8 @@ pub const REFRESH_TICK: Duration = Duration::from_secs(30);
 /// How long looking at an agent goes on before its next call: the caller waits on a worker of the
 /// control listener.
 pub const CHECKUP_TIME_MAX: Duration = Duration::from_secs(20);
-/// How often a lost identity is probed.
+/// How often a lost identity is probed, and an idle chain looked at: a renewal that is refused for
+/// good is not asked for more often either.
 pub const AGENT_PROBE_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Unfinished deliveries that one request to forget an agent drops at most: each is a commit, and the
 /// caller waits. More take another request.
@@ -291,6 +293,11 @@ pub const CONSENT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 pub const CONSENT_STATES_MAX: u32 = 16;
 /// Identities waiting for their person's confirmation; more means somebody plays.
 pub const CONSENT_PENDING_MAX: usize = 64;
+/// Callbacks that are carried out at once; one more is told to come back. Each holds a worker of the
+/// consent listener while it asks the portal, and one is left for pages and health.
+pub const CONSENT_CALLBACKS_MAX: usize = HTTP_CONSENT_WORKERS - 1;
+/// When whoever was told so may come back: the code of an authorization lives 30 s.
+pub const CONSENT_BUSY_RETRY_S: u32 = 5;
 /// After this long nothing more is asked for the page that says who was connected: the browser has
 /// given up, and other people's consents wait for the thread.
 pub const CONSENT_PAGE_MAX: Duration = Duration::from_secs(60);

@@ -84,6 +84,8 @@ pub enum Refusal {
     ConfirmationOver,
     /// Too many confirmations are pending.
     TooMany,
+    /// Too many authorizations are being looked at, because the portal is slow to answer.
+    Busy,
     /// The connector is stopping.
     Stopping,
     /// The database refused; for the log, not for the page.
@@ -160,14 +162,27 @@ pub struct Consents {
     pending: Mutex<HashMap<Hash, Pending>>,
     /// Callbacks that are being carried out.
     busy: AtomicUsize,
+    /// Those of them that may ask the portal.
+    exchanging: AtomicUsize,
     stopping: AtomicBool,
     /// Confirmations go one by one: the second of two clicks finds what the first did, and of two
     /// agents for one account only one gets it. Never held on the network.
     pub(super) confirming: Mutex<()>,
+    /// Held while the portal is asked about a webhook, on one of the control listener's few workers.
+    /// Whoever finds it held does not wait.
+    pub(super) asking: Mutex<()>,
 }
 
 /// A callback that is being carried out; counted until it is dropped.
 struct Busy<'a>(&'a AtomicUsize);
+
+impl<'a> Busy<'a> {
+    /// One more, and how many others there were.
+    fn begin(count: &'a AtomicUsize) -> (Busy<'a>, usize) {
+        let others = count.fetch_add(1, Ordering::SeqCst);
+        (Busy(count), others)
+    }
+}
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
@@ -182,8 +197,10 @@ impl Consents {
             registry,
             pending: Mutex::new(HashMap::new()),
             busy: AtomicUsize::new(0),
+            exchanging: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             confirming: Mutex::new(()),
+            asking: Mutex::new(()),
         }
     }
 
@@ -246,10 +263,18 @@ impl Consents {
     /// See [`Refusal`].
     pub fn callback(&self, callback: &Callback) -> Result<Connected, Refusal> {
         // Counted first: whoever is not seen by `drain` sees that it is too late.
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        let _busy = Busy(&self.busy);
+        let _busy = Busy::begin(&self.busy).0;
         if self.stopping() {
             return Err(Refusal::Stopping);
+        }
+        // Whoever was asked has a place in front of strangers, however many these are; and keeps its
+        // state where there is none, so that the same address can be opened again.
+        if !self.registry.store.has_state(hash(&callback.state), clock::now())? {
+            return Err(Refusal::StateUnknown);
+        }
+        let (_exchanging, others) = Busy::begin(&self.exchanging);
+        if others >= limits::CONSENT_CALLBACKS_MAX {
+            return Err(Refusal::Busy);
         }
         // The state goes first and is used up whatever comes after, so that a callback with a
         // guessed rest cannot be tried twice. It is found by its hash: nothing is compared here

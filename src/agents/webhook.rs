@@ -3,6 +3,7 @@
 //! same checks as for a consent; an operator gives it through the control API.
 
 use std::sync::PoisonError;
+use std::sync::TryLockError;
 use std::time::Instant;
 
 use url::Url;
@@ -89,6 +90,11 @@ impl Consents {
             return Err(Refusal::Stopping);
         }
         let agent = self.registry.find(name).ok_or(Refusal::LinkOver)?;
+        let _asking = match self.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Refusal::Busy),
+        };
         let Webhook { endpoint, user, secret } = webhook;
         if !self.registry.oauth.is_endpoint(&endpoint) {
             return Err(Refusal::OtherPortal);

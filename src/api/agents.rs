@@ -182,7 +182,9 @@ fn refused(refusal: &Refusal) -> Problem {
     let told = words::refusal(refusal, Language::English);
     match refusal {
         Refusal::LinkOver => unknown(),
-        Refusal::NotRead(_) | Refusal::Stopping | Refusal::Store => Problem::unavailable(told),
+        Refusal::NotRead(_) | Refusal::Busy | Refusal::Stopping | Refusal::Store => {
+            Problem::unavailable(told)
+        }
         Refusal::Occupied(_) => Problem::precondition(format!("{told} Send \"replace\":true.")),
         _ => Problem::precondition(told),
     }

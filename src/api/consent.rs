@@ -22,6 +22,7 @@ use crate::http::Answer;
 use crate::http::Handler;
 use crate::http::Reply;
 use crate::http::Request;
+use crate::limits;
 use words::Language;
 
 /// Answers the consent listener.
@@ -158,12 +159,20 @@ fn refused(refusal: &Refusal, language: Language) -> Reply {
         | Refusal::ServerNotAllowed
         | Refusal::Incomplete => 400,
         Refusal::NotExchanged(_) | Refusal::NotRead(_) => 502,
-        Refusal::NotConfigured | Refusal::TooMany | Refusal::Stopping | Refusal::Store => 503,
+        Refusal::NotConfigured
+        | Refusal::TooMany
+        | Refusal::Busy
+        | Refusal::Stopping
+        | Refusal::Store => 503,
         _ => 403,
     };
     let text = escape(&words::refusal(refusal, language));
     let title = language.words().refused_title;
-    page(status, language, title, &format!("<p role=\"alert\">{text}</p>"))
+    let page = page(status, language, title, &format!("<p role=\"alert\">{text}</p>"));
+    match refusal {
+        Refusal::Busy => page.with_header("Retry-After", &limits::CONSENT_BUSY_RETRY_S.to_string()),
+        _ => page,
+    }
 }
 
 /// A whole page. `title` is escaped here, `body` is HTML already.

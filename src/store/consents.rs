@@ -74,6 +74,22 @@ impl Store {
         })
     }
 
+    /// Whether a state was started, and holds with its ticket; it stays.
+    ///
+    /// # Errors
+    /// See [`crate::store::Error`].
+    pub fn has_state(&self, state: Hash, now: UnixMs) -> Result<bool> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT EXISTS (SELECT 1 FROM consent_states \
+                 JOIN tickets ON tickets.hash = consent_states.ticket \
+                 WHERE consent_states.hash = ?1 AND consent_states.expires_at > ?2 \
+                 AND tickets.used = 0 AND tickets.expires_at > ?2)",
+            )?;
+            Ok(statement.query_row((state, now.0), |row| row.get(0))?)
+        })
+    }
+
     /// Takes a state: the ticket and agent it was started for, the first time it is asked and
     /// while it and the ticket hold; `None` ever after.
     ///

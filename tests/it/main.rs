@@ -12,6 +12,7 @@ mod backup;
 mod bad_deliver;
 mod bad_peers;
 mod bad_settings;
+mod callbacks;
 mod consent;
 mod contract;
 mod conversation;

@@ -232,6 +232,14 @@ pub(in crate::api) fn refusal(refusal: &Refusal, language: Language) -> String {
             "Too many consents are waiting for a confirmation. Try again in 15 minutes.".to_owned(),
             "Слишком много подключений ждут подтверждения. Попробуйте через 15 минут.".to_owned(),
         ),
+        Refusal::Busy => (
+            "The portal is slow to answer, and others are being connected just now. Try again in \
+             a few seconds, or open the link again."
+                .to_owned(),
+            "Портал отвечает медленно, и сейчас подключаются другие. Повторите через несколько \
+             секунд или снова откройте ссылку."
+                .to_owned(),
+        ),
         Refusal::Stopping => (
             "The connector is being restarted. Open the link again in a minute.".to_owned(),
             "Коннектор перезапускается. Откройте ссылку снова через минуту.".to_owned(),
