@@ -383,7 +383,7 @@ impl Registry {
             return self.happened(agent, ending.event, &remedy::reason(ending, &failure.code));
         }
         match failure.class {
-            Class::ScopeMissing | Class::MethodMissing if methods::VITAL.contains(&method) => {
+            Class::ScopeMissing | Class::MethodMissing if is_vital(failure.class, method) => {
                 let reason = lacking_reason(failure.class, method);
                 let mut lacking = agent.lacking();
                 self.degrade(agent, &reason);
@@ -392,7 +392,8 @@ impl Registry {
             Class::Transport | Class::Protocol | Class::PortalTrouble => {
                 let row = agent.trouble.fetch_add(1, Ordering::Relaxed) + 1;
                 if row >= limits::AGENT_TROUBLE_STREAK {
-                    self.degrade(agent, &format!("the portal does not answer: {}", failure.code));
+                    let code = failure.code.to_ascii_lowercase();
+                    self.degrade(agent, &format!("the portal does not answer: {code}"));
                 }
             }
             _ => {}
@@ -464,6 +465,13 @@ impl Registry {
     fn map_mut<T>(&self, change: impl FnOnce(&mut BTreeMap<AgentName, Arc<Agent>>) -> T) -> T {
         change(&mut self.agents.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether an agent is the worse for it that a method does not work. An event log that is not there
+/// is none; one that it may not read is.
+fn is_vital(class: Class, method: &str) -> bool {
+    methods::VITAL.contains(&method)
+        || class == Class::ScopeMissing && methods::EVENTS.contains(&method)
 }
 
 fn lacking_reason(class: Class, method: &str) -> String {

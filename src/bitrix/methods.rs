@@ -156,6 +156,10 @@ const EVENT_GET: &str = "im.v2.Event.get";
 /// that is too old for it is read dialog by dialog (b24: messenger §14 R1).
 pub const VITAL: &[&str] = &[SEND, RECENT_SINCE, RECENT, HISTORY];
 
+/// The methods of the event log: where a portal has it, an agent that may not use it hears nothing
+/// before the next look through its dialogs.
+pub const EVENTS: &[&str] = &[EVENT_SUBSCRIBE, EVENT_GET];
+
 /// Makes the portal write events for this user (b24: messenger §3.1). Idempotent.
 pub fn event_subscribe() -> Call<()> {
     Call {

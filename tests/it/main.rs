@@ -21,6 +21,7 @@ mod deliveries;
 mod demo;
 mod docs;
 mod doctor;
+mod endings;
 mod errors;
 mod identity;
 mod inbound_desk;
