@@ -35,6 +35,7 @@ mod permit;
 mod presence;
 mod random_kill;
 mod secrets;
+mod self_hosted;
 mod stop;
 mod tidy;
 mod vendor;
