@@ -1,10 +1,17 @@
-//! Agents that come and go while the connector runs: paused, resumed, forgotten, made anew.
+//! Agents that come and go while the connector runs: paused, resumed, forgotten, made anew; and many
+//! of them whose tokens end at the same moment.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use aihummer_bitrix24::sim::PortalOptions;
+use aihummer_bitrix24::sim::ServerKind;
+use aihummer_bitrix24::sim::Switches;
+use aihummer_bitrix24::sim::User;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::SECRET;
 use aihummer_bitrix24::sim::switches::Mode;
+use aihummer_bitrix24::sim::switches::Rotation;
 use serde_json::Value;
 use serde_json::json;
 
@@ -113,4 +120,123 @@ fn what_a_forgotten_agent_had_to_deliver_is_dropped_and_told() {
     assert_eq!(shown["state"], "cancelled", "{shown}");
     let again = connector.control("DELETE", "/v1/agents/helper", None).expect("an answer");
     assert_eq!(again.status, 404);
+}
+
+/// Agents of one portal, each with a token of its own.
+const CROWD: usize = 50;
+/// Consents walked at once; the listener takes no more.
+const CONSENTS_AT_ONCE: usize = 3;
+/// Longer than an access token lives (b24: transport §1.6).
+const TOKEN_LIFE: Duration = Duration::from_secs(3601);
+
+/// A scene with so many agents that all work.
+struct Crowd {
+    scene: Scene,
+    agents: Vec<(String, u64)>,
+}
+
+impl Crowd {
+    fn start(rotation: Rotation) -> (Crowd, Connector) {
+        let switches = Switches { rotation, ..Switches::default() };
+        let mut scene = Scene::with(PortalOptions { switches, ..PortalOptions::default() });
+        let named = |n: usize| {
+            let user = User::employee("Agent", &n.to_string()).in_departments(&[1]);
+            (format!("agent-{n:02}"), scene.portal.add_user(user))
+        };
+        let agents: Vec<(String, u64)> = (1..=CROWD).map(named).collect();
+        let names: Vec<&str> = agents.iter().map(|(name, _)| name.as_str()).collect();
+        scene.set("BITRIX24_AGENTS", &names.join(","));
+        scene.set("BITRIX24_POLL_ACTIVE_MS", "400");
+        scene.set("BITRIX24_POLL_IDLE_MS", "400");
+        scene.set("BITRIX24_LOG", "info");
+        let connector = scene.start();
+        std::thread::scope(|scope| {
+            for lane in 0..CONSENTS_AT_ONCE {
+                let (agents, connector) = (&agents, &connector);
+                scope.spawn(move || {
+                    for (name, user) in agents.iter().skip(lane).step_by(CONSENTS_AT_ONCE) {
+                        let done = connector.consent(name, *user).expect("a consent");
+                        assert_eq!(done.status, 200, "{name}: {}", done.text());
+                    }
+                });
+            }
+        });
+        let crowd = Crowd { scene, agents };
+        crowd.await_polls();
+        (crowd, connector)
+    }
+
+    /// Waits until each of them was answered a poll in what the history has.
+    fn await_polls(&self) {
+        eventually("a poll of everybody", || {
+            let history = self.scene.network.history();
+            let polls = history.iter().filter(|e| e.rest_method == "im.v2.event.get");
+            let users: HashSet<u64> = polls.filter_map(|poll| poll.user).collect();
+            self.agents.iter().all(|(_, user)| users.contains(user)).then_some(())
+        });
+    }
+
+    /// One renewal of each, all of them granted, none with a token that another had.
+    fn check_renewals(&self) {
+        let history = self.scene.network.history();
+        let oauth = history.iter().filter(|e| e.server == ServerKind::OAuth);
+        let renewals: Vec<_> = oauth.collect();
+        assert!(renewals.iter().all(|e| e.path.contains("refresh_token") && e.status == 200));
+        let users: HashSet<_> = renewals.iter().filter_map(|e| e.user).collect();
+        let tokens: HashSet<_> = renewals.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!((renewals.len(), users.len(), tokens.len()), (CROWD, CROWD, CROWD));
+    }
+}
+
+fn fifty_tokens_end(rotation: Rotation) {
+    let (crowd, mut connector) = Crowd::start(rotation);
+    let scene = &crowd.scene;
+    scene.network.reset_count();
+    scene.network.clock().advance(TOKEN_LIFE);
+    // Besides polling, everybody has something to say.
+    for (name, _) in &crowd.agents {
+        let target = format!("{name}/{}", scene.olaf);
+        let body = json!({ "delivery_id": name, "external_id": target, "text": name });
+        let headers = [("X-AIHummer-Inbound-Secret", SECRET), ("Prefer", "respond-async")];
+        assert_eq!(connector.deliver(&body, &headers).expect("an answer").status, 202);
+    }
+    for (name, user) in &crowd.agents {
+        let chat = scene.portal.private_chat(scene.olaf, *user);
+        eventually(&format!("{name} to say it"), || {
+            let shown = scene.portal.shown(chat);
+            (shown.iter().filter(|message| message.text == *name).count() == 1).then_some(())
+        });
+    }
+    crowd.await_polls();
+    crowd.check_renewals();
+    // What the portal refused was the old token and nothing else, and no caller heard of it.
+    let history = scene.network.history();
+    let errors: HashSet<&str> = history.iter().map(|exchange| exchange.error.as_str()).collect();
+    assert_eq!(errors, HashSet::from(["", "expired_token"]));
+    // The same by our own clock, after a restart: nothing at all is refused.
+    assert!(connector.terminate().expect("it stops").success());
+    let path = scene.state_dir().join("connector.sqlite3");
+    let file = rusqlite::Connection::open(path).expect("the database opens");
+    let aged = file.execute("UPDATE agents SET expires_at = 1", []).expect("aged");
+    assert_eq!(aged, CROWD);
+    drop(file);
+    scene.network.reset_count();
+    let connector = scene.start();
+    crowd.await_polls();
+    crowd.check_renewals();
+    let refused = scene.network.history().iter().filter(|e| !e.error.is_empty()).count();
+    assert_eq!(refused, 0);
+    let log = connector.log();
+    for word in ["poll_failed", "token_not", "delivery_set_back", "degraded", "revoked"] {
+        assert!(!log.contains(word), "{rotation:?}: {word}");
+    }
+}
+
+#[test]
+fn fifty_tokens_that_end_at_once_cost_fifty_renewals_and_no_call() {
+    std::thread::scope(|scope| {
+        for rotation in [Rotation::Stateless, Rotation::Strict] {
+            scope.spawn(move || fifty_tokens_end(rotation));
+        }
+    });
 }
