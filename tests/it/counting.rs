@@ -8,6 +8,7 @@
 //! run, so that one count over all would give the same step another number each time, and a loop
 //! over those numbers would leave steps out.
 
+mod identity;
 mod operations;
 
 use std::collections::BTreeMap;
