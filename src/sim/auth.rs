@@ -8,6 +8,7 @@ use super::call::RestError;
 use super::call::Scopes;
 use super::switches::Mode;
 use super::token::Kind;
+use super::world::Webhook;
 use super::world::World;
 use crate::base::clock::UnixMs;
 
@@ -122,7 +123,9 @@ fn authorize_webhook(
         return Err(refusal("INVALID_REQUEST", "Https required."));
     }
     let hook = world.webhooks.values().find(|hook| hook.user == user && hook.secret == secret);
-    let Some(hook) = hook.filter(|hook| hook.active) else {
+    let now = world.now();
+    let valid = |hook: &&Webhook| hook.active && hook.expires.is_none_or(|end| end > now);
+    let Some(hook) = hook.filter(valid) else {
         return Err(refusal("INVALID_CREDENTIALS", "Invalid request credentials"));
     };
     if world.switches.mode == Mode::PlanWithoutRest {

@@ -78,6 +78,8 @@ pub struct Webhook {
     pub scopes: BTreeSet<String>,
     /// A deactivated webhook answers like a wrong secret.
     pub active: bool,
+    /// When it ends, if its owner said so; then it answers like a wrong secret too.
+    pub expires: Option<UnixMs>,
 }
 
 /// Everything one portal remembers.
@@ -201,7 +203,7 @@ impl World {
         let secret = crypto::hex(&crypto::random::<8>());
         let path = format!("/rest/{user}/{secret}/");
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        self.webhooks.insert(id, Webhook { id, user, secret, scopes, active: true });
+        self.webhooks.insert(id, Webhook { id, user, secret, scopes, active: true, expires: None });
         path
     }
 

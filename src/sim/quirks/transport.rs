@@ -270,9 +270,10 @@ pub const TRANSPORT: &[Quirk] = &[
         "T28",
         "transport §1.16",
         "webhooks",
-        "no method of the model needs an application; no expiry date",
+        "no method of the model needs an application",
         &[
             "webhook_acts_without_token_and_application",
+            "webhook_ends_on_its_date",
             "operating_time_blocks_one_method_of_one_client",
         ],
     ),

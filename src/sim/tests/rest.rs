@@ -325,6 +325,21 @@ fn webhook_acts_without_token_and_application() {
 }
 
 #[test]
+fn webhook_ends_on_its_date() {
+    let office = Office::open();
+    let hook = office.portal.add_webhook(office.ada, &["im"]);
+    {
+        let mut world = office.portal.world();
+        let end = world.now().plus(Duration::from_secs(60));
+        world.webhooks.values_mut().for_each(|hook| hook.expires = Some(end));
+    }
+    assert_eq!(get(&format!("{hook}profile")).status, 200);
+    office.network.clock().advance(Duration::from_secs(60));
+    let answer = get(&format!("{hook}profile"));
+    assert_eq!((answer.status, answer.error().as_str()), (401, "INVALID_CREDENTIALS"));
+}
+
+#[test]
 fn strange_input_is_answered_and_not_fatal() {
     let office = Office::open();
     let base = format!("{}/rest/", office.portal.url());
