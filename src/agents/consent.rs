@@ -431,7 +431,8 @@ impl Consents {
 
     /// Whether the account is no other agent's, and on the portal that cursors, messages and
     /// deliveries here belong to: their numbers mean nothing elsewhere. Who the agent is until now,
-    /// when that is somebody else. A webhook does not tell the portal's own id: its host must do.
+    /// when that is somebody else. A webhook does not tell the portal's own id: where the ids differ,
+    /// its host will do.
     pub(super) fn free(
         &self,
         agent: &AgentName,
@@ -439,11 +440,9 @@ impl Consents {
     ) -> Result<Option<(UserId, String)>, Refusal> {
         let mut former = None;
         for known in self.registry.agents() {
-            let elsewhere = match known.webhook || identity.webhook {
-                true => known.host.is_some_and(|host| host != identity.endpoint.authority()),
-                false => known.member.is_some_and(|member| member != identity.member),
-            };
-            if elsewhere {
+            let same_host = known.host.as_deref() == Some(identity.endpoint.authority());
+            let by_host = (known.webhook || identity.webhook) && same_host;
+            if known.member.is_some_and(|member| member != identity.member) && !by_host {
                 return Err(Refusal::OtherInstallation);
             }
             let same_account = known.user == Some(identity.user);

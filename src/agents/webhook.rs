@@ -104,8 +104,8 @@ impl Consents {
         let profile = self.look_at(&credential, Some(user), Instant::now())?;
         let identity = Identity {
             user,
+            member: self.member(name, &endpoint, user, &profile.name),
             user_name: profile.name,
-            member: self.member(name, &endpoint),
             endpoint,
             oauth_host: String::new(),
             webhook: true,
@@ -132,12 +132,15 @@ impl Consents {
     }
 
     /// What stands for the portal's own id, which a webhook does not tell and on which the keys of
-    /// messages rest: the id that this agent had on the same host, else what another has, else the
-    /// host.
-    fn member(&self, name: &AgentName, endpoint: &Url) -> MemberId {
+    /// messages rest: the id that this agent had on the same host, or as the same person elsewhere,
+    /// which means that the portal was renamed; else what another has, else the host.
+    fn member(&self, name: &AgentName, endpoint: &Url, user: UserId, person: &str) -> MemberId {
         let host = endpoint.authority();
         let mut known = self.registry.agents();
-        known.retain(|agent| agent.host.as_deref() == Some(host));
+        known.retain(|agent| {
+            let same_person = agent.user == Some(user) && agent.user_name == person;
+            agent.host.as_deref() == Some(host) || agent.name == *name && same_person
+        });
         known.sort_by_key(|agent| agent.name != *name);
         let id = known.into_iter().find_map(|agent| agent.member);
         id.unwrap_or_else(|| MemberId(host.to_owned()))

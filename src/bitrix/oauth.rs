@@ -25,6 +25,9 @@ const REFRESH: &str = "oauth.refresh";
 pub const SERVER_NOT_ALLOWED: &str = "server_not_allowed";
 /// Code of a request that was not made because no application is configured.
 pub const NO_CLIENT: &str = "no_application";
+/// What the code of a failure begins with when the authorization server did not answer, or nothing
+/// that can be read.
+const AWAY: &str = "oauth_";
 /// Lifetime of an access token when the answer does not say (b24: transport §1.6).
 const ACCESS_LIFETIME_DEFAULT: Duration = Duration::from_secs(3600);
 
@@ -144,9 +147,11 @@ impl OAuth {
             .append_pair("client_id", &client.id)
             .append_pair("client_secret", client.secret.expose())
             .append_pair(name, value.expose());
-        let reply =
-            transport.get(&url).map_err(|trouble| failure::of_trouble(method, false, &trouble))?;
-        let answer = failure::object(method, false, &reply).map_err(at_the_token_endpoint)?;
+        let reply = transport.get(&url);
+        let reply = reply.map_err(|trouble| failure::of_trouble(method, false, &trouble));
+        let answer = reply
+            .and_then(|reply| failure::object(method, false, &reply))
+            .map_err(at_the_token_endpoint)?;
         let mut pair = pair(&answer).ok_or_else(|| {
             failure::failure(method, false, Class::Protocol, Effect::None, "wrong_type")
         })?;
@@ -167,7 +172,8 @@ impl OAuth {
 
 /// At the token endpoint an expired or missing token is the refresh token itself: the end of the
 /// chain, not a reason to refresh (b24: transport §1.9). And a refusal that is no end of the chain is
-/// none of the call that needed a token: a long pause, and nothing is rejected for it.
+/// none of the call that needed a token: a long pause, and nothing is rejected for it. What says
+/// nothing is marked, so that nobody looks for the trouble at the portal.
 fn at_the_token_endpoint(failure: Failure) -> Failure {
     let class = match failure.class {
         Class::TokenExpired | Class::ScopeMissing => Class::IdentityLost,
@@ -179,7 +185,13 @@ fn at_the_token_endpoint(failure: Failure) -> Failure {
         | Class::Duplicate => Class::PortalClosed,
         class => class,
     };
-    Failure { class, ..failure }
+    let code = match class {
+        Class::Transport | Class::Protocol | Class::PortalTrouble => {
+            format!("{AWAY}{}", failure.code)
+        }
+        _ => failure.code,
+    };
+    Failure { class, code, ..failure }
 }
 
 fn pair(answer: &Value) -> Option<TokenPair> {

@@ -75,6 +75,8 @@ struct Ending {
     hits: Hits,
     /// The portal keeps verdicts on tokens, as it does.
     cache: bool,
+    /// Settings that change at a restart before it happens.
+    sets: &'static [(&'static str, &'static str)],
     happens: fn(&Cast),
     state: &'static str,
     /// The sentence and the code behind it.
@@ -275,11 +277,16 @@ fn bring_back(cast: &mut Cast, mut connector: Connector, ending: &Ending) -> Con
 
 fn run(ending: &Ending) -> Row {
     let mut cast = Cast::new(ending.cache);
-    let connector = cast.start();
+    let mut connector = cast.start();
     let (hit, subject) = (ending.hits.agents(), ending.hits.agents()[0]);
     let others: Vec<&str> =
         Hits::Everybody.agents().iter().copied().filter(|agent| !hit.contains(agent)).collect();
     let users: Vec<u64> = others.iter().map(|agent| cast.user(agent)).collect();
+    if !ending.sets.is_empty() {
+        assert!(connector.terminate().expect("it stops").success());
+        ending.sets.iter().for_each(|(name, value)| cast.scene.set(name, value));
+        connector = cast.scene.start();
+    }
     (ending.happens)(&cast);
     let (text, code) = ending.reason;
     let reason = format!("{text}{code}");
@@ -365,14 +372,18 @@ fn renewals(cast: &Cast) -> usize {
     history.filter(|exchange| exchange.path.contains("grant_type=refresh_token")).count()
 }
 
-/// A portal that was renamed is found by those who have tokens; a webhook's address is all there is.
+/// A portal that was renamed is found by those who have tokens. A webhook's address is all there is:
+/// its agent gets another one, and goes on as the same on the same portal.
 fn renamed() -> Row {
-    let cast = Cast::new(true);
-    let connector = cast.start();
+    let mut cast = Cast::new(true);
+    let mut connector = cast.start();
+    for agent in Hits::Everybody.agents() {
+        cast.others_go_on(&connector, Hits::Helper, &[agent]);
+    }
     cast.scene.network.reset_count();
-    cast.scene.portal.rename().expect("another address");
+    let address = cast.scene.portal.rename().expect("another address");
     for agent in ["helper", "second"] {
-        let text = format!("to {agent} meanwhile");
+        let text = format!("to {agent} after it");
         let written = cast.scene.portal.write_to(cast.scene.olaf, cast.user(agent), &text);
         written.expect("writes");
         cast.await_received(&text);
@@ -388,13 +399,29 @@ fn renamed() -> Row {
     });
     let calls = cast.watch(&[cast.scene.mira, cast.vera], false);
     assert!(calls <= FEW, "{calls}");
+    cast.scene.portal.write_to(cast.scene.olaf, cast.nora, "meanwhile").expect("writes");
+    assert!(connector.terminate().expect("it stops").success());
+    cast.scene.set("BITRIX24_PORTAL_URL", &address);
+    let connector = cast.scene.start();
+    cast.give_webhook(&connector);
+    cast.await_received("meanwhile");
+    for agent in Hits::Everybody.agents() {
+        eventually(&format!("{agent} to be well"), || {
+            standing(&connector, agent).filter(|(state, why)| state == "active" && why.is_empty())
+        });
+    }
+    let member = cast.scene.portal.world().member_id.clone();
+    let keys: Vec<String> = cast.scene.gateway.inbound().into_iter().map(|one| one.key).collect();
+    assert!(keys.len() >= 6 && keys.iter().all(|key| key.starts_with(&member)), "{keys:?}");
+    let done = connector.consent("helper", cast.scene.mira).expect("a consent");
+    assert_eq!(done.status, 200, "{}", done.text());
     Row {
         name: "portal renamed",
         state: "active".to_owned(),
         reason: "(an agent by webhook: the portal does not answer: moved)".to_owned(),
         calls,
         others: "find it",
-        back: "Itself".to_owned(),
+        back: "Itself, NewWebhook".to_owned(),
     }
 }
 

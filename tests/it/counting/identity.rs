@@ -156,6 +156,10 @@ fn consent(rotation: Rotation, mode: Mode, n: u64) -> Verdict {
             verdict.wrong.push(format!("a page without a reason: {}", page.text()));
         }
     }
+    // Where a code works twice, one lost answer is asked for again and nobody notices.
+    if matches!(mode, Mode::Once(_)) && rotation == Rotation::Stateless {
+        verdict.wrong.extend(person.refused.iter().map(Response::text));
+    }
     run.scene.network.clear_plan();
     run.wait(is_well);
     // Of all that was begun one confirmation has counted; the others are worth nothing.

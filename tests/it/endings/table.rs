@@ -32,6 +32,10 @@ const NO_PLAN: &str = "the portal refuses every call: its plan is over or has no
 const OVERLOAD: &str =
     "the portal blocked the application for load: an administrator unblocks it there";
 const CLOSED: &str = "the portal is closed: a self-hosted one may be in maintenance";
+const NO_CLIENT: &str = "the agent has tokens and the connector no application: set \
+     BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET, or give the agent a webhook";
+const NOT_ALLOWED: &str = "the agent's authorization server is not in BITRIX24_OAUTH_SERVERS: add \
+     it, or open a new consent link";
 const NOT_RENEWED: &str = "the authorization server refuses to renew the agent's tokens for now";
 
 fn token_refused(cast: &Cast, status: u16, code: &str) {
@@ -46,6 +50,7 @@ const LOST: Ending = Ending {
     name: "",
     hits: Hits::Helper,
     cache: true,
+    sets: &[],
     happens: |_| {},
     state: "revoked",
     reason: ("", ""),
@@ -106,6 +111,18 @@ pub(super) fn personal() -> Vec<Ending> {
             happens: |cast| {
                 let mut world = cast.scene.portal.world();
                 world.webhooks.values_mut().for_each(|hook| hook.active = false);
+            },
+            reason: (WEBHOOK_GONE, " (invalid_credentials)"),
+            way: Way::NewWebhook,
+            ..LOST
+        },
+        Ending {
+            name: "webhook over by its date",
+            hits: Hits::Hook,
+            happens: |cast| {
+                let mut world = cast.scene.portal.world();
+                let now = world.now();
+                world.webhooks.values_mut().for_each(|hook| hook.expires = Some(now));
             },
             reason: (WEBHOOK_GONE, " (invalid_credentials)"),
             way: Way::NewWebhook,
@@ -178,6 +195,33 @@ pub(super) fn of_the_application() -> Vec<Ending> {
             ..lost()
         },
         Ending {
+            name: "no application any more",
+            sets: &[("BITRIX24_CLIENT_ID", ""), ("BITRIX24_CLIENT_SECRET", "")],
+            happens: Cast::an_hour_later,
+            reason: (NO_CLIENT, ""),
+            calls: FEW,
+            mend: |cast| {
+                let client = (cast.scene.client_id.clone(), cast.scene.client_secret.clone());
+                cast.scene.set("BITRIX24_CLIENT_ID", &client.0);
+                cast.scene.set("BITRIX24_CLIENT_SECRET", &client.1);
+            },
+            way: Way::Restart,
+            ..passing()
+        },
+        Ending {
+            name: "server not allowed any more",
+            sets: &[("BITRIX24_OAUTH_SERVERS", "oauth.bitrix.info")],
+            happens: Cast::an_hour_later,
+            reason: (NOT_ALLOWED, ""),
+            calls: FEW,
+            mend: |cast| {
+                let server = format!("http://{}", cast.scene.portal.oauth_host());
+                cast.scene.set("BITRIX24_OAUTH_SERVERS", &server);
+            },
+            way: Way::Restart,
+            ..passing()
+        },
+        Ending {
             name: "scope im taken away",
             happens: |cast| cast.scene.untick("im"),
             reason: ("the application lacks a scope for im.v2.Event.get: add it to its card", ""),
@@ -218,7 +262,7 @@ pub(super) fn of_the_application() -> Vec<Ending> {
                 cast.scene.portal.set_oauth_listening(false).expect("stops listening");
                 cast.an_hour_later();
             },
-            reason: ("the portal does not answer: connection_refused", ""),
+            reason: ("the portal does not answer: oauth_connection_refused", ""),
             calls: FEW,
             mend: |cast| cast.scene.portal.set_oauth_listening(true).expect("listens"),
             way: Way::Itself,
