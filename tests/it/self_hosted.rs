@@ -2,6 +2,8 @@
 //! a port, with the consent pages behind a reverse proxy; and answers that name other hosts than the
 //! right ones. `Front` stands before the model portal, which speaks no TLS.
 
+#![allow(clippy::disallowed_methods, reason = "a server's thread is not the process's")]
+
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
