@@ -34,6 +34,7 @@ use containers::Container;
 use containers::Containers;
 use containers::Mark;
 use inline::Link;
+use inline::Open;
 use table::Table;
 
 /// Indentation that survives every client (b24: messenger §10.3).
@@ -145,8 +146,7 @@ struct Machine {
     containers: Containers,
     /// The styles of what comes next.
     style: Stack,
-    /// Those before each inline construct of Markdown that is open.
-    outer: Vec<Stack>,
+    open: Vec<Open>,
     /// Links that are open.
     links: Vec<Link>,
     /// Bytes of text shown so far.
@@ -171,7 +171,7 @@ impl Machine {
             lines,
             containers: Containers::default(),
             style: Stack::EMPTY,
-            outer: Vec::new(),
+            open: Vec::new(),
             links: Vec::new(),
             shown: 0,
             code: None,
@@ -338,7 +338,7 @@ impl Machine {
         self.end_table();
         self.end_line();
         self.style = Stack::EMPTY;
-        self.outer.clear();
+        self.open.clear();
         self.links.clear();
         self.lines.styles.clear();
     }
@@ -385,7 +385,7 @@ impl Machine {
 
     /// A formula that has lines of its own is shown as code is: nothing in it means anything else.
     fn formula(&mut self, formula: &str) {
-        let alone = self.lines.inline.is_blank() && self.outer.is_empty() && self.table.is_none();
+        let alone = self.lines.inline.is_blank() && self.open.is_empty() && self.table.is_none();
         if !alone || formula.trim().is_empty() {
             return self.texts(["$$", formula, "$$"]);
         }

@@ -353,6 +353,8 @@ fn what_constructs_become() {
         ("<p>a <b>b</p>\n\nc", "a [b]b[/b]\n\nc"),
         ("a <b>b\n\nc", "a [b]b[/b]\n\nc"),
         ("<b>a *b</b> c* d", "[b]a [i]b c[/i] d[/b]"),
+        ("**a __b <u>c</u> d__ e** f", "[b]a b [u]c[/u] d e[/b] f"),
+        ("*a <u>b <b>c</u> d</b>* e", "[i]a [u]b [b]c[/b][/u][b] d[/b][/i] e"),
         ("a <span title=\"x>y\">b</span>", "a b"),
         ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
         // Formulas.

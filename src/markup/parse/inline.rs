@@ -17,6 +17,13 @@ use crate::markup::parse::html::Piece;
 /// What stands for a picture in front of its description; pictures are not loaded from elsewhere.
 const IMAGE_MARK: &str = "🖼 ";
 
+/// An inline construct of Markdown that is open.
+pub(super) struct Open {
+    /// The styles around it, and those inside of it.
+    around: Stack,
+    style: Stack,
+}
+
 /// A link that is open.
 pub(super) struct Link {
     /// What is written behind its text, because it cannot be a link.
@@ -58,20 +65,25 @@ impl Machine {
         self.lines.inline.push_code(code, self.style, !self.links.is_empty());
     }
 
-    /// Bold inside bold, or a link inside a link, is what it is already.
     pub(super) fn open(&mut self, style: Style) {
-        self.outer.push(self.style);
-        let styles = &mut self.lines.styles;
-        if styles.depth(self.style) < limits::MARKUP_DEPTH_MAX
-            && styles.find(self.style, &style).is_none()
-        {
-            self.style = styles.with(self.style, style);
-        }
+        let around = self.style;
+        self.style = self.with(style);
+        self.open.push(Open { around, style: self.style });
     }
 
     /// What HTML opened inside of it ends with it.
     pub(super) fn close(&mut self) {
-        self.style = self.outer.pop().unwrap_or(Stack::EMPTY);
+        self.style = self.open.pop().map_or(Stack::EMPTY, |open| open.around);
+    }
+
+    /// Bold inside bold, or a link inside a link, is what it is already.
+    fn with(&mut self, style: Style) -> Stack {
+        let styles = &mut self.lines.styles;
+        let known = styles.find(self.style, &style).is_some();
+        if known || styles.depth(self.style) >= limits::MARKUP_DEPTH_MAX {
+            return self.style;
+        }
+        styles.with(self.style, style)
     }
 
     pub(super) fn open_link(&mut self, kind: LinkType, address: &str) {
@@ -101,7 +113,7 @@ impl Machine {
         };
         match style.filter(|_| !in_mention) {
             Some(style) => self.open(style),
-            None => self.outer.push(self.style),
+            None => self.open.push(Open { around: self.style, style: self.style }),
         }
         link
     }
@@ -145,14 +157,7 @@ impl Machine {
         let closing = inside.starts_with('/');
         match html::meaning(inside) {
             Meaning::Style(style) if closing => self.close_html(&style),
-            Meaning::Style(style) => {
-                let styles = &mut self.lines.styles;
-                if styles.depth(self.style) < limits::MARKUP_DEPTH_MAX
-                    && styles.find(self.style, &style).is_none()
-                {
-                    self.style = styles.with(self.style, style);
-                }
-            }
+            Meaning::Style(style) => self.style = self.with(style),
             Meaning::Break => self.end_line(),
             Meaning::Item => {
                 self.end_line();
@@ -174,12 +179,9 @@ impl Machine {
     /// or is around something of Markdown's, is closed by Markdown.
     fn close_html(&mut self, style: &Style) {
         let styles = &mut self.lines.styles;
-        let outer = self.outer.last().copied().unwrap_or(Stack::EMPTY);
-        let own = self.outer.last().is_some_and(|_| styles.depth(self.style) > styles.depth(outer));
-        // The lowest one above that is Markdown's, if it opened any.
-        let floor = styles.depth(outer) + usize::from(own);
+        let markdown = self.open.last().map_or(Stack::EMPTY, |open| open.style);
         if let Some(opened) = styles.find(self.style, style)
-            && styles.depth(opened) > floor
+            && styles.depth(opened) > styles.depth(markdown)
         {
             self.style = styles.without(self.style, opened);
         }

@@ -33,7 +33,7 @@ impl Machine {
         cells.push(cell);
         // What HTML left open ends with the cell.
         self.style = Stack::EMPTY;
-        self.outer.clear();
+        self.open.clear();
         self.links.clear();
     }
 
