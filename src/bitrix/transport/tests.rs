@@ -235,7 +235,9 @@ fn who_is_knocked_at_tells_the_time_within_the_time() {
     let reply = transport.knock(&to, Some(b"{}"), limits::PORTAL_CALL_MAX).expect("an answer");
     assert_eq!((reply.status, reply.date.map(|date| date.0)), (401, Some(784_111_777_000)));
     let asked = String::from_utf8(read.recv().expect("read")).expect("ASCII");
-    assert!(asked.starts_with("POST /rest/profile ") && asked.ends_with("{}"), "{asked}");
+    // The server may answer before it has read the body.
+    assert!(asked.starts_with("POST /rest/profile "), "{asked}");
+    assert!(asked.to_lowercase().contains("content-length: 2\r\n"), "{asked}");
     let (port, _read) = serve(|_stream| {
         std::thread::sleep(std::time::Duration::from_millis(500));
         Vec::new()
