@@ -170,3 +170,49 @@ fn agents_by_webhook_and_by_consent_work_side_by_side() {
     let chat = scene.portal.private_chat(scene.olaf, scene.mira);
     assert_eq!(scene.said_by_agent(chat), ["d-2", "d-3", "d-4"]);
 }
+
+#[test]
+fn a_renamed_portal_is_the_same_for_whoever_is_the_same_there() {
+    let mut scene = scene();
+    scene.set("BITRIX24_AGENTS", "helper,second");
+    let vera = scene.portal.add_user(User::employee("Vera", "Klein").in_departments(&[1]));
+    let mut connector = scene.start();
+    eventually("a status", || connector.status());
+    for (name, user) in [("helper", scene.mira), ("second", vera)] {
+        let address = scene.portal.add_webhook(user, SCOPES);
+        assert_eq!(put(&connector, name, &json!({ "url": address })).0, 200);
+    }
+    eventually("its events to be subscribed", || scene.is_subscribed().then_some(()));
+    scene.portal.write_to(scene.olaf, scene.mira, "before").expect("writes");
+    eventually("the message", || (scene.received() == ["before"]).then_some(()));
+    let address = scene.portal.rename().expect("another address");
+    scene.portal.write_to(scene.olaf, scene.mira, "meanwhile").expect("writes");
+    assert!(connector.terminate().expect("it stops").success());
+    scene.set("BITRIX24_PORTAL_URL", &address);
+    let connector = scene.start();
+    eventually("a status", || connector.status());
+    // Somebody else there proves nothing, nor does the same name or the same number alone.
+    let namesake = scene.portal.add_user(User::employee("Mira", "Holt").in_departments(&[1]));
+    let call = |name: &str| {
+        scene.portal.world().users.get_mut(&scene.mira).expect("there").name = name.to_owned();
+    };
+    for (user, name) in [(vera, "Mira"), (namesake, "Mira"), (scene.mira, "Nora")] {
+        call(name);
+        let other = scene.portal.add_webhook(user, SCOPES);
+        let body = json!({ "url": other, "replace": true });
+        let (status, told) = put(&connector, "helper", &body);
+        assert!(status == 400 && told.to_string().contains("BITRIX24_STATE_DIR"), "{told}");
+    }
+    call("Mira");
+    // Whoever is the same does, for itself.
+    for (name, user) in [("helper", scene.mira), ("second", vera)] {
+        let address = scene.portal.add_webhook(user, SCOPES);
+        let (status, told) = put(&connector, name, &json!({ "url": address }));
+        assert_eq!((status, &told["state"]), (200, &json!("active")), "{told}");
+    }
+    eventually("the message", || (scene.received() == ["before", "meanwhile"]).then_some(()));
+    let inbound = scene.gateway.inbound();
+    let named = |key: &str| key.rsplit_once("-helper-").map(|(member, _)| member.to_owned());
+    let members: Vec<_> = inbound.iter().map(|one| named(&one.key)).collect();
+    assert!(members[0].is_some() && members.iter().all(|one| *one == members[0]), "{members:?}");
+}
