@@ -204,13 +204,13 @@ fn told(code: &str) -> String {
     }
 }
 
-fn whole(letter: &Letter) -> Value {
-    let mut body = brief(&letter.listed);
-    body["text"] = json!(letter.text);
-    body["sender"] = json!({ "id": letter.sender.to_string(), "name": letter.sender_name });
-    body["mentioned"] = json!(letter.mentioned);
-    body["reply_to"] = json!(letter.reply_to.map(|message| message.to_string()));
-    body["sent_at"] = time(letter.sent_at);
+fn whole(Letter { listed, inbound }: &Letter) -> Value {
+    let mut body = brief(listed);
+    body["text"] = json!(inbound.text);
+    body["sender"] = json!({ "id": inbound.sender.to_string(), "name": inbound.sender_name });
+    body["mentioned"] = json!(inbound.mentioned);
+    body["reply_to"] = json!(inbound.reply_to.map(|message| message.to_string()));
+    body["sent_at"] = time(inbound.sent_at);
     body
 }
 

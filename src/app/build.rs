@@ -62,7 +62,7 @@ use crate::vault::Vault;
 /// Fact in the database that proves the master key.
 pub(super) const KEY_CHECK: &str = "master_key_check";
 /// Where systemd puts credentials.
-pub(super) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Everything that runs.
 pub(super) struct Running {
@@ -168,10 +168,15 @@ fn agents(settings: &Settings, portal: &PortalSettings, store: &Store) -> Result
     Ok(Agents { registry, consents, transport })
 }
 
-/// The vault, with a key proven to be the one the database was sealed with.
+/// Where systemd put credentials, if it did.
 #[allow(clippy::disallowed_methods)] // systemd's variable, not a setting of ours
+pub(super) fn credentials() -> Option<PathBuf> {
+    std::env::var_os(CREDENTIALS).map(PathBuf::from)
+}
+
+/// The vault, with a key proven to be the one the database was sealed with.
 fn vault(settings: &Settings, store: &Store) -> Result<Vault, Ended> {
-    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let credentials = credentials();
     let wrong = |why: vault::VaultError| Ended::Settings(why.to_string());
     let (dir, key) = (&settings.state_dir, settings.master_key.as_ref());
     match store.meta(KEY_CHECK).map_err(failed)? {

@@ -1,10 +1,8 @@
 //! A look at what a stopped service would start with: its database and its master key, proven against
 //! each other. Changes nothing. Called by the verb `doctor`; a running service has proven both.
 
-use std::path::PathBuf;
-
-use crate::app::build::CREDENTIALS;
 use crate::app::build::KEY_CHECK;
+use crate::app::build::credentials;
 use crate::settings::Settings;
 use crate::store;
 use crate::store::examine;
@@ -21,10 +19,9 @@ pub struct Inspected {
 }
 
 /// Looks at database and key.
-#[allow(clippy::disallowed_methods)] // systemd's variable, not a setting of ours
 pub fn inspect(settings: &Settings) -> Inspected {
     let database = examine::examine(&settings.state_dir, KEY_CHECK);
-    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let credentials = credentials();
     let (dir, key) = (&settings.state_dir, settings.master_key.as_ref());
     let sealed = database.as_ref().ok().and_then(|found| found.as_ref()?.meta.as_deref());
     let key = match sealed {

@@ -2,13 +2,11 @@
 //! commit. A key file that we made is replaced here; a key that the operator keeps is replaced by the
 //! operator, with the one given here. Called by the verb `rotate-key`.
 
-use std::path::PathBuf;
-
 use crate::agents::sealed;
 use crate::agents::sealed::Rekeyed;
 use crate::app::Ended;
-use crate::app::build::CREDENTIALS;
 use crate::app::build::KEY_CHECK;
+use crate::app::build::credentials;
 use crate::app::build::failed;
 use crate::app::build::not_opened;
 use crate::base::secret::Secret;
@@ -28,9 +26,8 @@ pub struct Rotated {
 }
 
 /// Whether the operator keeps the key, and so has to give the next one.
-#[allow(clippy::disallowed_methods)] // systemd's variable, not a setting of ours
 pub fn operator_keeps_key(settings: &Settings) -> bool {
-    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let credentials = credentials();
     !vault::is_generated(settings.master_key.as_ref(), credentials.as_deref())
 }
 
@@ -38,10 +35,9 @@ pub fn operator_keeps_key(settings: &Settings) -> bool {
 ///
 /// # Errors
 /// Why it was not done; then the former key is still the key.
-#[allow(clippy::disallowed_methods)] // systemd's variable, not a setting of ours
 pub fn rotate(settings: &Settings, given: Option<&Secret>) -> Result<Rotated, Ended> {
     let wrong = |why: VaultError| Ended::Settings(why.to_string());
-    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    let credentials = credentials();
     let (dir, key) = (&settings.state_dir, settings.master_key.as_ref());
     let (exits, _ended) = Exits::new();
     let (store, thread) =

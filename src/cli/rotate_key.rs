@@ -3,14 +3,12 @@
 
 use std::io::Read;
 
-use crate::app::Ended;
 use crate::app::rekey;
 use crate::base::secret::Secret;
-use crate::cli::FAILED;
 use crate::cli::Invocation;
 use crate::cli::OK;
-use crate::cli::USAGE;
 use crate::cli::complain;
+use crate::cli::run::exit_code;
 use crate::cli::say;
 use crate::limits;
 
@@ -43,15 +41,7 @@ pub fn run(invocation: &Invocation) -> u8 {
             });
             OK
         }
-        Err(Ended::Settings(problem)) => {
-            complain(&problem);
-            USAGE
-        }
-        Err(Ended::Failed(problem)) => {
-            complain(&problem);
-            FAILED
-        }
-        Err(Ended::Stopped) => FAILED,
+        Err(ended) => exit_code(ended),
     }
 }
 

@@ -22,7 +22,11 @@ pub fn run(invocation: &Invocation) -> u8 {
     };
     log::start(&settings.log_filter, settings.log_format);
     // The addresses go to stdout, because with port 0 nobody else knows them.
-    let ended = app::run(settings, &mut |addresses| say(&format!("{addresses}\n")));
+    exit_code(app::run(settings, &mut |addresses| say(&format!("{addresses}\n"))))
+}
+
+/// Says why something of `app` ended; the exit code for it.
+pub(in crate::cli) fn exit_code(ended: Ended) -> u8 {
     match ended {
         Ended::Stopped => OK,
         Ended::Settings(problem) => {

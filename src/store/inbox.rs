@@ -12,28 +12,20 @@ use crate::domain::ids::DialogId;
 use crate::domain::ids::EventId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RowId;
-use crate::domain::ids::UserId;
 use crate::domain::inbound::Event;
 use crate::domain::inbound::State;
 use crate::domain::inbound::transition;
 use crate::store::Error;
 use crate::store::Result;
 use crate::store::Store;
+use crate::store::listing;
+use crate::store::outbox;
+use crate::store::outbox::NewInbound;
 use crate::store::outbox::OutboxCounts;
 use crate::store::writer::Writing;
 
 /// Which messages to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// In this state only.
-    pub state: Option<State>,
-    /// Read by this agent only.
-    pub agent: Option<AgentName>,
-    /// Older than this one.
-    pub before: Option<RowId>,
-    /// At most so many.
-    pub limit: u32,
-}
+pub type Filter = listing::Filter<State>;
 
 /// A message as it stands in a list: nothing of what it says or of who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,18 +57,8 @@ pub struct Listed {
 pub struct Letter {
     /// What a list shows.
     pub listed: Listed,
-    /// Markdown, as the gateway gets it.
-    pub text: String,
-    /// Who wrote it.
-    pub sender: UserId,
-    /// The author's name.
-    pub sender_name: String,
-    /// Whether the agent is mentioned.
-    pub mentioned: bool,
-    /// The message it replies to.
-    pub reply_to: Option<MessageId>,
-    /// When it was written, by the portal's clock.
-    pub sent_at: Option<UnixMs>,
+    /// What it says, and who wrote it.
+    pub inbound: NewInbound,
 }
 
 /// An event that could not be read, as it stands in a list.
@@ -123,21 +105,14 @@ fn way(filter: &Filter) -> (&'static str, &'static str) {
 const LISTED: &str =
     "id, agent, dialog, message, state, attempts, queued_at, due_at, finished_at, failure";
 
-/// The query of a list. Its values are state, agent, the row before which to begin, and the limit.
+/// The query of a list.
 fn query(filter: &Filter) -> String {
     let (index, condition) = way(filter);
-    let state = filter.state.map_or("?1 IS NULL", |_| "state = ?1");
-    let agent = filter.agent.as_ref().map_or("?2 IS NULL", |_| "agent = ?2");
+    let narrowed = filter.narrowed("id");
     format!(
         "SELECT {LISTED} FROM outbox {index} \
-         WHERE {condition} AND {state} AND {agent} AND id < ?3 ORDER BY id DESC LIMIT ?4"
+         WHERE {condition} AND {narrowed}"
     )
-}
-
-fn values(filter: &Filter) -> impl rusqlite::Params {
-    let before = filter.before.map_or(i64::MAX, |row| row.0);
-    let agent = filter.agent.as_ref().map(|agent| agent.as_str().to_owned());
-    (filter.state.map(State::as_str), agent, before, filter.limit)
 }
 
 impl Store {
@@ -148,7 +123,7 @@ impl Store {
     pub fn letters(&self, filter: &Filter) -> Result<Vec<Listed>> {
         self.read(|connection| {
             let mut statement = connection.prepare(&query(filter))?;
-            let rows = statement.query_map(values(filter), |row| Ok(listed(row)))?;
+            let rows = statement.query_map(filter.values(State::as_str), |row| Ok(listed(row)))?;
             rows.map(|row| row?).collect()
         })
     }
@@ -159,10 +134,7 @@ impl Store {
     /// See [`Error`].
     pub fn letter(&self, row: RowId) -> Result<Option<Letter>> {
         self.read(|connection| {
-            let sql = format!(
-                "SELECT {LISTED}, text, sender, sender_name, mentioned, reply_to, sent_at \
-                 FROM outbox WHERE id = ?1"
-            );
+            let sql = format!("SELECT {LISTED}, {} FROM outbox WHERE id = ?1", outbox::CONTENT);
             let mut statement = connection.prepare(&sql)?;
             let found = statement.query_row([row.0], |row| Ok(letter(row))).optional()?;
             found.transpose()
@@ -302,15 +274,7 @@ fn listed(row: &Row<'_>) -> Result<Listed> {
 }
 
 fn letter(row: &Row<'_>) -> Result<Letter> {
-    Ok(Letter {
-        listed: listed(row)?,
-        text: row.get("text")?,
-        sender: UserId(row.get("sender")?),
-        sender_name: row.get("sender_name")?,
-        mentioned: row.get("mentioned")?,
-        reply_to: row.get::<_, Option<i64>>("reply_to")?.map(MessageId),
-        sent_at: row.get::<_, Option<i64>>("sent_at")?.map(UnixMs),
-    })
+    Ok(Letter { listed: listed(row)?, inbound: outbox::message(row)? })
 }
 
 fn unread(row: &Row<'_>) -> Result<Unread> {
@@ -329,45 +293,28 @@ fn unread(row: &Row<'_>) -> Result<Unread> {
 mod tests {
     use std::fs;
 
-    use super::Filter;
     use super::query;
-    use super::values;
     use crate::base::threads::Exits;
-    use crate::domain::ids::AgentName;
-    use crate::domain::ids::RowId;
     use crate::domain::inbound::State;
     use crate::store::Store;
+    use crate::store::listing::searches;
 
     #[test]
     fn no_list_reads_or_sorts_the_whole_outbox() {
         let dir = std::env::temp_dir().join(format!("inbox-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
-        let states = State::ALL.into_iter().map(Some).chain([None]);
-        let agents = [None, AgentName::parse("mira")];
-        let both = states.flat_map(|state| agents.clone().map(|agent| (state, agent)));
-        for (state, agent) in both {
-            for before in [None, Some(RowId(9))] {
-                let filter = Filter { state, agent: agent.clone(), before, limit: 50 };
-                let plan = store.read(|connection| {
-                    let sql = format!("EXPLAIN QUERY PLAN {}", query(&filter));
-                    let mut statement = connection.prepare(&sql)?;
-                    let lines = statement.query_map(values(&filter), |row| row.get(3))?;
-                    Ok(lines.collect::<rusqlite::Result<Vec<String>>>()?)
-                });
-                let plan = plan.expect("plans");
-                assert!(plan.len() == 1 && plan[0].starts_with("SEARCH"), "{filter:?}: {plan:?}");
-                let led = match (state, &filter.agent) {
-                    (Some(State::Pending), _) => "outbox_pending (id<?)",
-                    (Some(State::Dead), _) => "outbox_dead (id<?)",
-                    (Some(State::Dropped | State::Withdrawn), _) => {
-                        "outbox_put_aside (state=? AND rowid<?)"
-                    }
-                    (_, Some(_)) => "outbox_by_agent (agent=? AND rowid>? AND rowid<?)",
-                    (_, None) => "INTEGER PRIMARY KEY (rowid<?)",
-                };
-                assert!(plan[0].ends_with(led), "{filter:?}: {plan:?}");
-            }
+        for (filter, plan) in searches(&State::ALL, State::as_str, query, &store) {
+            let led = match (filter.state, &filter.agent) {
+                (Some(State::Pending), _) => "outbox_pending (id<?)",
+                (Some(State::Dead), _) => "outbox_dead (id<?)",
+                (Some(State::Dropped | State::Withdrawn), _) => {
+                    "outbox_put_aside (state=? AND rowid<?)"
+                }
+                (_, Some(_)) => "outbox_by_agent (agent=? AND rowid>? AND rowid<?)",
+                (_, None) => "INTEGER PRIMARY KEY (rowid<?)",
+            };
+            assert!(plan.ends_with(led), "{filter:?}: {plan:?}");
         }
         thread.stop();
         let _ = fs::remove_dir_all(&dir);

@@ -12,6 +12,7 @@ pub mod examine;
 pub mod fill;
 pub mod inbox;
 pub mod ledger;
+pub mod listing;
 pub mod looks;
 mod migrate;
 pub mod outbox;
@@ -102,15 +103,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-fn put_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<()> {
-    connection.execute(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2) \
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, value),
-    )?;
-    Ok(())
-}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
@@ -311,6 +303,15 @@ fn lock(dir: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
         Err(TryLockError::Error(why)) => Err(told(why)),
     }
+}
+
+fn put_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<()> {
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )?;
+    Ok(())
 }
 
 #[cfg(test)]

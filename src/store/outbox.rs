@@ -102,8 +102,8 @@ pub struct OutboxCounts {
     pub dead: u32,
 }
 
-const COLUMNS: &str = "id, agent, chat, dialog, message, text, sender, sender_name, mentioned, \
-    reply_to, sent_at, attempts, due_at";
+/// Columns of what a message says and who wrote it.
+pub(super) const CONTENT: &str = "chat, text, sender, sender_name, mentioned, reply_to, sent_at";
 
 impl Store {
     /// Commits what was found out about an agent's messages together with up to where that was looked
@@ -146,7 +146,7 @@ impl Store {
     pub fn outbox_after(&self, after: RowId, limit: u32) -> Result<Vec<InboundRow>> {
         self.read(|connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND id > ?1 \
+                "SELECT id, agent, dialog, message, attempts, due_at, {CONTENT} FROM outbox WHERE state = 'pending' AND id > ?1 \
                  ORDER BY id LIMIT ?2"
             );
             let mut statement = connection.prepare(&sql)?;
@@ -297,22 +297,29 @@ fn inbound(row: &Row<'_>) -> Result<InboundRow> {
     let id: i64 = row.get("id")?;
     let damaged = || Error::Other(format!("outbox row {id} is unreadable"));
     let agent: String = row.get("agent")?;
-    let dialog: String = row.get("dialog")?;
     Ok(InboundRow {
         row: RowId(id),
         agent: AgentName::parse(&agent).ok_or_else(damaged)?,
-        inbound: NewInbound {
-            chat: ChatId(row.get("chat")?),
-            dialog: DialogId::parse(&dialog).ok_or_else(damaged)?,
-            message: MessageId(row.get("message")?),
-            text: row.get("text")?,
-            sender: UserId(row.get("sender")?),
-            sender_name: row.get("sender_name")?,
-            mentioned: row.get("mentioned")?,
-            reply_to: row.get::<_, Option<i64>>("reply_to")?.map(MessageId),
-            sent_at: row.get::<_, Option<i64>>("sent_at")?.map(UnixMs),
-        },
+        inbound: message(row)?,
         attempts: row.get("attempts")?,
         due_at: UnixMs(row.get("due_at")?),
+    })
+}
+
+/// The message of a row that has its id and dialog and [`CONTENT`].
+pub(super) fn message(row: &Row<'_>) -> Result<NewInbound> {
+    let id: i64 = row.get("id")?;
+    let damaged = || Error::Other(format!("outbox row {id} is unreadable"));
+    let dialog: String = row.get("dialog")?;
+    Ok(NewInbound {
+        chat: ChatId(row.get("chat")?),
+        dialog: DialogId::parse(&dialog).ok_or_else(damaged)?,
+        message: MessageId(row.get("message")?),
+        text: row.get("text")?,
+        sender: UserId(row.get("sender")?),
+        sender_name: row.get("sender_name")?,
+        mentioned: row.get("mentioned")?,
+        reply_to: row.get::<_, Option<i64>>("reply_to")?.map(MessageId),
+        sent_at: row.get::<_, Option<i64>>("sent_at")?.map(UnixMs),
     })
 }

@@ -21,20 +21,11 @@ use crate::store::attempts::change_state;
 use crate::store::ledger::Delivery;
 use crate::store::ledger::FAILED;
 use crate::store::ledger::UNFINISHED;
+use crate::store::listing;
 use crate::store::writer::Writing;
 
 /// Which deliveries to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// In this state only.
-    pub state: Option<State>,
-    /// Of this agent only.
-    pub agent: Option<AgentName>,
-    /// Older than this one.
-    pub before: Option<RowId>,
-    /// At most so many.
-    pub limit: u32,
-}
+pub type Filter = listing::Filter<State>;
 
 /// A delivery as it stands in a list: nothing of what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,15 +119,14 @@ fn way(filter: &Filter) -> (&'static str, &'static str) {
     }
 }
 
-/// The query of a list. Its values are state, agent, the row before which to begin, and the limit.
+/// The query of a list.
 fn query(filter: &Filter) -> String {
     let (index, condition) = way(filter);
-    let state = filter.state.map_or("?1 IS NULL", |_| "state = ?1");
-    let agent = filter.agent.as_ref().map_or("?2 IS NULL", |_| "agent = ?2");
+    let narrowed = filter.narrowed("row");
     format!(
         "SELECT row, id, agent, dialog, operation, state, attempts, accepted_at, finished_at, \
          due_at, failure_code, failure_message FROM deliveries {index} \
-         WHERE {condition} AND {state} AND {agent} AND row < ?3 ORDER BY row DESC LIMIT ?4"
+         WHERE {condition} AND {narrowed}"
     )
 }
 
@@ -148,7 +138,7 @@ impl Store {
     pub fn deliveries(&self, filter: &Filter) -> Result<Vec<Listed>> {
         self.read(|connection| {
             let mut statement = connection.prepare(&query(filter))?;
-            let rows = statement.query_map(values(filter), |row| Ok(listed(row)))?;
+            let rows = statement.query_map(filter.values(State::as_str), |row| Ok(listed(row)))?;
             rows.map(|row| row?).collect()
         })
     }
@@ -273,12 +263,6 @@ impl Store {
     }
 }
 
-fn values(filter: &Filter) -> impl rusqlite::Params {
-    let before = filter.before.map_or(i64::MAX, |row| row.0);
-    let agent = filter.agent.as_ref().map(|agent| agent.as_str().to_owned());
-    (filter.state.map(State::as_str), agent, before, filter.limit)
-}
-
 fn count_failed(connection: &Connection, state: State) -> Result<u32> {
     let sql = format!("SELECT COUNT(*) FROM deliveries WHERE {FAILED} AND state = ?1");
     Ok(connection.query_row(&sql, [state.as_str()], |row| row.get(0))?)
@@ -316,44 +300,27 @@ fn listed(row: &Row<'_>) -> Result<Listed> {
 mod tests {
     use std::fs;
 
-    use super::Filter;
     use super::query;
-    use super::values;
     use crate::base::threads::Exits;
     use crate::domain::delivery::State;
-    use crate::domain::ids::AgentName;
-    use crate::domain::ids::RowId;
     use crate::store::Store;
+    use crate::store::listing::searches;
 
     #[test]
     fn no_list_reads_or_sorts_the_whole_ledger() {
         let dir = std::env::temp_dir().join(format!("review-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         let (store, thread) = Store::open(&dir, &Exits::new().0).expect("opens");
-        let states = State::ALL.into_iter().map(Some).chain([None]);
-        let agents = [None, AgentName::parse("mira")];
-        let both = states.flat_map(|state| agents.clone().map(|agent| (state, agent)));
-        for (state, agent) in both {
-            for before in [None, Some(RowId(9))] {
-                let filter = Filter { state, agent: agent.clone(), before, limit: 50 };
-                let plan = store.read(|connection| {
-                    let sql = format!("EXPLAIN QUERY PLAN {}", query(&filter));
-                    let mut statement = connection.prepare(&sql)?;
-                    let lines = statement.query_map(values(&filter), |row| row.get(3))?;
-                    Ok(lines.collect::<rusqlite::Result<Vec<String>>>()?)
-                });
-                let plan = plan.expect("plans");
-                assert!(plan.len() == 1 && plan[0].starts_with("SEARCH"), "{filter:?}: {plan:?}");
-                let led = match (state, &filter.agent) {
-                    (Some(state), _) if !state.is_end() => "deliveries_unfinished (row<?)",
-                    (Some(state), _) if state != State::Delivered => {
-                        "deliveries_failed (state=? AND rowid<?)"
-                    }
-                    (_, Some(_)) => "deliveries_by_agent (agent=? AND rowid>? AND rowid<?)",
-                    (_, None) => "INTEGER PRIMARY KEY (rowid<?)",
-                };
-                assert!(plan[0].ends_with(led), "{filter:?}: {plan:?}");
-            }
+        for (filter, plan) in searches(&State::ALL, State::as_str, query, &store) {
+            let led = match (filter.state, &filter.agent) {
+                (Some(state), _) if !state.is_end() => "deliveries_unfinished (row<?)",
+                (Some(state), _) if state != State::Delivered => {
+                    "deliveries_failed (state=? AND rowid<?)"
+                }
+                (_, Some(_)) => "deliveries_by_agent (agent=? AND rowid>? AND rowid<?)",
+                (_, None) => "INTEGER PRIMARY KEY (rowid<?)",
+            };
+            assert!(plan.ends_with(led), "{filter:?}: {plan:?}");
         }
         // Other questions must not find an agent's million rows by it.
         let plan = store.read(|connection| {

@@ -6,7 +6,6 @@ use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::FileHost;
 use aihummer_bitrix24::sim::When;
 use aihummer_bitrix24::sim::client;
-use aihummer_bitrix24::sim::client::Response;
 use aihummer_bitrix24::sim::filehost::Page;
 use aihummer_bitrix24::sim::stage::Connector;
 use aihummer_bitrix24::sim::stage::SAY_METHOD;
@@ -16,21 +15,12 @@ use serde_json::json;
 
 use crate::support::PATIENCE;
 use crate::support::Run;
+use crate::support::calls::get;
+use crate::support::calls::post;
 use crate::support::eventually;
 use crate::support::scene::Scene;
 
 const PROOF: (&str, &str) = ("X-AIHummer-Inbound-Secret", SECRET);
-
-/// Asks the control API.
-fn get(connector: &Connector, path: &str) -> Value {
-    let answer = connector.control("GET", path, None).expect("an answer");
-    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    answer.json()
-}
-
-fn post(connector: &Connector, path: &str) -> Response {
-    connector.control("POST", path, None).expect("an answer")
-}
 
 /// What the gateway is told of a delivery.
 fn receipt(connector: &Connector, id: &str) -> Value {

@@ -6,25 +6,16 @@ use aihummer_bitrix24::sim::Fault;
 use aihummer_bitrix24::sim::ServerKind;
 use aihummer_bitrix24::sim::When;
 use aihummer_bitrix24::sim::client;
-use aihummer_bitrix24::sim::client::Response;
 use aihummer_bitrix24::sim::stage::Connector;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::support::PATIENCE;
 use crate::support::Run;
+use crate::support::calls::get;
+use crate::support::calls::post;
 use crate::support::eventually;
 use crate::support::scene::Scene;
-
-fn get(connector: &Connector, path: &str) -> Value {
-    let answer = connector.control("GET", path, None).expect("an answer");
-    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    answer.json()
-}
-
-fn post(connector: &Connector, path: &str) -> Response {
-    connector.control("POST", path, None).expect("an answer")
-}
 
 /// Runs the verb beside the connector.
 fn verb(scene: &Scene, connector: &Connector, arguments: &[&str]) -> Run {

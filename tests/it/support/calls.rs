@@ -193,3 +193,15 @@ impl Team {
         self.connector = self.scene.start();
     }
 }
+
+/// What the control API has at a path.
+pub fn get(connector: &Connector, path: &str) -> Value {
+    let answer = connector.control("GET", path, None).expect("an answer");
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.json()
+}
+
+/// What it answers to a POST without a body.
+pub fn post(connector: &Connector, path: &str) -> Response {
+    connector.control("POST", path, None).expect("an answer")
+}
