@@ -241,7 +241,8 @@ pub fn server_origin(entry: &str) -> Option<Url> {
     (plain && safe && url.host().is_some()).then_some(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether it is on this machine, where trials run in the clear.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
